@@ -1,0 +1,20 @@
+//! Write a compute kernel once, in WGSL; Divvy runs every dispatch of it on all the processors of the machine at once,
+//! the CPU cores and every GPU, each taking the share that its measured throughput earns.
+#![deny(unsafe_code)]
+#![deny(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn,
+    clippy::undocumented_unsafe_blocks,
+    clippy::allow_attributes_without_reason,
+    clippy::dbg_macro,
+    clippy::todo
+)]
+
+pub mod id;
+pub mod range;
+pub mod span;
+
+pub use range::{Chunk, Range};
+pub use span::Span;
