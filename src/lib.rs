@@ -12,7 +12,9 @@
     clippy::todo
 )]
 
+pub mod buffer;
 pub mod id;
+pub mod interval;
 pub mod range;
 pub mod span;
 

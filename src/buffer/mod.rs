@@ -1,0 +1,9 @@
+//! Buffers: how many elements, of what, and where the newest of them lie.
+//!
+//! Copying belongs to the devices and its ordering to the queue; this room only keeps account.
+//!
+//! Invariant: a buffer's length never changes.
+
+pub mod coherence;
+
+pub use coherence::Coherence;
