@@ -15,6 +15,7 @@
 pub mod buffer;
 pub mod id;
 pub mod interval;
+pub mod queue;
 pub mod range;
 pub mod span;
 
