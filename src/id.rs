@@ -27,7 +27,7 @@ macro_rules! id {
 }
 
 id!(
-    /// A device of a runtime, in the order of [`crate::Runtime::devices`].
+    /// A device of a runtime, numbered in the order in which the runtime found them.
     DeviceId(u32), "D"
 );
 id!(

@@ -18,6 +18,7 @@ pub mod interval;
 pub mod queue;
 pub mod range;
 pub mod span;
+pub mod split;
 
 pub use range::{Chunk, Range};
 pub use span::Span;

@@ -1,0 +1,11 @@
+//! Who gets how much of a dispatch: pure arithmetic on measured rates.
+//!
+//! Measures nothing and runs nothing; rates come in, spans go out.
+//!
+//! Invariant: the chunks of a partition cover the range exactly, in device order.
+
+mod partition;
+mod water_fill;
+
+pub use partition::partition;
+pub use water_fill::{Candidate, water_fill};

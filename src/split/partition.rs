@@ -1,0 +1,83 @@
+//! Shares to whole grains.
+//!
+//! Rounds; how large the shares are is decided before.
+//!
+//! Invariant: the chunks cover the extent exactly, in order, and never cut a grain.
+
+use crate::span::Span;
+
+/// Cuts `0..extent` into one chunk for each share, in order, each as large as its part of the sum of shares.
+///
+/// Every boundary but the last falls on the nearest multiple of `grain`, so that no workgroup is cut in two. A share too
+/// small for one grain may get an empty chunk.
+///
+/// # Panics
+///
+/// If `grain` is zero, or if no share is positive: who takes part is the caller's decision.
+pub fn partition(extent: u64, grain: u64, shares: &[f64], chunks: &mut Vec<Span>) {
+    assert!(grain > 0, "a grain holds at least one unit");
+    let sum: f64 = shares.iter().sum();
+    assert!(sum > 0.0, "at least one share is positive");
+    chunks.clear();
+    // Sum first, round after: rounding each share would let errors pile onto the last device.
+    let (mut start, mut before) = (0, 0.0);
+    let last = shares.iter().rposition(|share| *share > 0.0);
+    for (i, share) in shares.iter().enumerate() {
+        before += share;
+        let ideal = before / sum * extent as f64;
+        let nearest = (ideal / grain as f64).round() as u64;
+        // Past the last positive share everything has been given away, whatever the rounding of the sum says.
+        let end = if last <= Some(i) {
+            extent
+        } else {
+            nearest.saturating_mul(grain).clamp(start, extent)
+        };
+        chunks.push(Span::new(start, end));
+        start = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(extent: u64, grain: u64, shares: &[f64]) -> Vec<Span> {
+        let mut chunks = Vec::new();
+        partition(extent, grain, shares, &mut chunks);
+        chunks
+    }
+
+    #[test]
+    fn boundaries_fall_on_the_grain() {
+        assert_eq!(cut(1000, 64, &[1.0, 1.0]), [0..512, 512..1000]);
+    }
+
+    #[test]
+    fn a_device_without_a_share_gets_an_empty_chunk() {
+        assert_eq!(cut(100, 1, &[1.0, 0.0]), [0..100, 100..100]);
+        assert_eq!(cut(100, 1, &[0.0, 1.0]), [0..0, 0..100]);
+        assert_eq!(cut(100, 64, &[1e-9, 1.0]), [0..0, 0..100]);
+    }
+
+    #[test]
+    fn chunks_cover_every_extent_exactly_and_in_order() {
+        for extent in 1..70 {
+            for grain in [1, 3, 8, 64] {
+                for shares in [
+                    &[1.0][..],
+                    &[1.0, 3.0],
+                    &[0.1, 0.2, 0.7],
+                    &[5.0, 0.0, 1e-3, 2.0],
+                ] {
+                    let mut next = 0;
+                    for chunk in cut(extent, grain, shares) {
+                        assert_eq!(chunk.start, next);
+                        assert!(chunk.end == extent || chunk.end.is_multiple_of(grain));
+                        next = chunk.end;
+                    }
+                    assert_eq!(next, extent);
+                }
+            }
+        }
+    }
+}
