@@ -5,5 +5,7 @@
 //! Invariant: a buffer's length never changes.
 
 pub mod coherence;
+mod storage;
 
 pub use coherence::Coherence;
+pub use storage::{ALIGNMENT, OutOfHostMemory, Storage};
