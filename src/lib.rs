@@ -15,10 +15,12 @@
 pub mod buffer;
 pub mod id;
 pub mod interval;
+pub mod kernel;
 pub mod queue;
 pub mod range;
 pub mod span;
 pub mod split;
 
+pub use kernel::{Access, Combine, Kernel, KernelError};
 pub use range::{Chunk, Range};
 pub use span::Span;

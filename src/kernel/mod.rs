@@ -1,0 +1,500 @@
+//! Kernels: WGSL in, facts out.
+//!
+//! Parses and validates with naga, says what the kernel binds and how a dispatch of it may be split. Running it is the
+//! devices' affair.
+//!
+//! Invariant: every access pattern that a kernel holds is one that its bindings allow.
+
+mod access;
+pub mod rebase;
+mod reflect;
+mod values;
+
+pub use access::{Access, Combine, Uneven, Word};
+pub use reflect::{Binding, BindingKind, Element, Layout, Member, Usage};
+pub use values::ValueError;
+
+use naga::back::PipelineConstants;
+use naga::back::pipeline_constants::{PipelineConstantError, process_overrides};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{Module, ShaderStage};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a kernel could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// The source isn't WGSL, or breaks one of its rules.
+    #[error("the kernel is not valid WGSL\n{excerpt}")]
+    Wgsl {
+        /// The fault, with the lines of the source around it.
+        excerpt: String,
+    },
+    /// The source has no entry point for compute.
+    #[error(
+        "the kernel has no compute entry point; mark a function with `@compute @workgroup_size(64)`"
+    )]
+    NoEntry,
+    /// The source has several entry points and none was chosen.
+    #[error("the kernel has several entry points ({}); choose one with `.entry(name)`", found.join(", "))]
+    SeveralEntries {
+        /// Their names.
+        found: Vec<String>,
+    },
+    /// No compute entry point has this name.
+    #[error("the kernel has no compute entry point `{name}`; it has {}", found.join(", "))]
+    UnknownEntry {
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        found: Vec<String>,
+    },
+    /// No `override` has this name.
+    #[error("the kernel has no `override {name}`; it has {}", listed(found))]
+    UnknownConstant {
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        found: Vec<String>,
+    },
+    /// An `override` without a default has no value.
+    #[error(
+        "`override {name}` has no default; give it a value with `.constant(\"{name}\", value)`"
+    )]
+    MissingConstant {
+        /// The constant's name.
+        name: String,
+    },
+    /// The constants' values don't make a valid kernel.
+    #[error("the constants don't fit the kernel: {message}")]
+    Constants {
+        /// What is wrong with them.
+        message: String,
+    },
+    /// The entry point has no variable of this name.
+    #[error("the kernel binds no `{name}`; it binds {}", listed(found))]
+    UnknownBinding {
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        found: Vec<String>,
+    },
+    /// The entry point binds something that is neither a buffer nor a value.
+    #[error(
+        "`{name}` is a `{type_name}`: kernels bind buffers (`var<storage>`) and values (`var<uniform>`) only"
+    )]
+    UnsupportedBinding {
+        /// The variable's name.
+        name: String,
+        /// Its type.
+        type_name: String,
+    },
+    /// An access pattern was declared for a value.
+    #[error(
+        "`{name}` is a `var<uniform>`, which every device gets whole: it has no access pattern"
+    )]
+    AccessOfValue {
+        /// The variable's name.
+        name: String,
+    },
+    /// A pattern for reading was declared for a binding that is written.
+    #[error(
+        "the kernel writes `{name}`, so it can't be `{access}`: two devices could write the same element; \
+         declare `OneToOne` or `Accumulate`, or nothing"
+    )]
+    WritesSharedElements {
+        /// The variable's name.
+        name: String,
+        /// The pattern that was declared.
+        access: Access,
+    },
+    /// A binding that is never written was declared to accumulate.
+    #[error("the kernel never writes `{name}`, so it can't be `{access}`")]
+    AccumulatesNothing {
+        /// The variable's name.
+        name: String,
+        /// The pattern that was declared.
+        access: Access,
+    },
+    /// The binding's elements can't be combined.
+    #[error("`{name}` is made of `{element}`, which can't be `{access}`: {}", combinable(*access))]
+    NotCombinable {
+        /// The variable's name.
+        name: String,
+        /// The type of its elements.
+        element: String,
+        /// The pattern that was declared.
+        access: Access,
+    },
+}
+
+fn listed(found: &[String]) -> String {
+    if found.is_empty() {
+        "none".to_owned()
+    } else {
+        found.join(", ")
+    }
+}
+
+fn combinable(access: Access) -> &'static str {
+    match access {
+        Access::Accumulate(Combine::Or | Combine::And) => "it takes u32 or i32, or atomics of them",
+        _ => "it takes u32, i32 or f32, or atomics of them",
+    }
+}
+
+/// A compute kernel: one entry point of a WGSL source, with what is known of how it may be split.
+///
+/// Cheap to clone. The methods that refine a kernel return the refined one.
+///
+/// ```
+/// use divvy::{Access, Kernel};
+///
+/// let heat = Kernel::from_wgsl(
+///     "@group(0) @binding(0) var<storage, read> old: array<f32>;
+///      @group(0) @binding(1) var<storage, read_write> next: array<f32>;
+///
+///      @compute @workgroup_size(64)
+///      fn step(@builtin(global_invocation_id) id: vec3<u32>) {
+///          let last = arrayLength(&old) - 1u;
+///          if id.x > last { return; }
+///          next[id.x] = 0.5 * (old[max(id.x, 1u) - 1u] + old[min(id.x + 1u, last)]);
+///      }",
+/// )?
+/// .access("old", Access::Neighborhood(1))?
+/// .access("next", Access::OneToOne)?;
+/// assert_eq!(heat.facts()?.workgroup, [64, 1, 1]);
+/// # Ok::<(), divvy::KernelError>(())
+/// ```
+#[derive(Clone)]
+pub struct Kernel {
+    source: Arc<str>,
+    parsed: Arc<(Module, ModuleInfo)>,
+    entry: Option<Arc<str>>,
+    constants: BTreeMap<String, f64>,
+    /// Or why the kernel isn't complete: an entry point to choose, a constant to set.
+    facts: Result<Arc<Facts>, KernelError>,
+}
+
+/// What is known of a kernel whose entry point and constants are settled.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The entry point's name.
+    pub entry: String,
+    /// Invocations of a workgroup along x, y and z.
+    pub workgroup: [u32; 3],
+    /// What the entry point binds, sorted by group and number.
+    pub bindings: Vec<Binding>,
+    /// The pattern of each binding, in the same order: as declared; `All` for what is only read. Nothing for a value,
+    /// and for a buffer that is written with nothing declared: such a dispatch isn't split.
+    pub patterns: Vec<Option<Access>>,
+    /// A hash of all that makes the compiled kernel what it is, the same in every process.
+    pub key: u128,
+    module: Arc<Module>,
+}
+
+impl Facts {
+    /// The validated module, without overrides.
+    pub(crate) fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The place of the binding of this name.
+    ///
+    /// # Errors
+    ///
+    /// If the entry point binds nothing of this name.
+    pub fn find(&self, name: &str) -> Result<usize, KernelError> {
+        self.bindings
+            .iter()
+            .position(|binding| binding.name == name)
+            .ok_or_else(|| KernelError::UnknownBinding {
+                name: name.to_owned(),
+                found: self
+                    .bindings
+                    .iter()
+                    .map(|binding| binding.name.clone())
+                    .collect(),
+            })
+    }
+}
+
+impl Kernel {
+    /// Parses and validates a kernel.
+    ///
+    /// A source with several compute entry points is complete once [`Kernel::entry`] has chosen one; one with overrides
+    /// that have no default, once [`Kernel::constant`] has set them.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Wgsl`] with the place in the source, [`KernelError::NoEntry`], or
+    /// [`KernelError::UnsupportedBinding`].
+    pub fn from_wgsl(source: &str) -> Result<Self, KernelError> {
+        let module = naga::front::wgsl::parse_str(source).map_err(|error| KernelError::Wgsl {
+            excerpt: error.emit_to_string(source),
+        })?;
+        // Which optional features the code needs is for each device to judge, so all are allowed here.
+        let info = Validator::new(ValidationFlags::all(), Capabilities::all())
+            .validate(&module)
+            .map_err(|error| KernelError::Wgsl {
+                excerpt: error.emit_to_string(source),
+            })?;
+        if !module
+            .entry_points
+            .iter()
+            .any(|entry| entry.stage == ShaderStage::Compute)
+        {
+            return Err(KernelError::NoEntry);
+        }
+        Self {
+            source: source.into(),
+            parsed: Arc::new((module, info)),
+            entry: None,
+            constants: BTreeMap::new(),
+            facts: Err(KernelError::NoEntry),
+        }
+        .settled(&[])
+    }
+
+    /// Chooses the entry point.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of this name, or it binds something unsupported, or a pattern was declared that it doesn't
+    /// allow.
+    pub fn entry(mut self, name: &str) -> Result<Self, KernelError> {
+        let found = self.entries();
+        if !found.iter().any(|entry| entry == name) {
+            return Err(KernelError::UnknownEntry {
+                name: name.to_owned(),
+                found,
+            });
+        }
+        self.entry = Some(name.into());
+        let declared = self.declared();
+        self.settled(&declared)
+    }
+
+    /// Sets a WGSL `override`, by its name or by its `@id` in decimal. Booleans are 0 and 1.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of this name, or the value doesn't fit.
+    pub fn constant(mut self, name: &str, value: impl Into<f64>) -> Result<Self, KernelError> {
+        let asked_id = name.parse::<u16>().ok();
+        let overrides = || self.parsed.0.overrides.iter().map(|(_, found)| found);
+        let is_asked = |found: &&naga::Override| {
+            found.name.as_deref() == Some(name) || (asked_id.is_some() && found.id == asked_id)
+        };
+        let Some(found) = overrides().find(is_asked) else {
+            let found = overrides().filter_map(|found| found.name.clone()).collect();
+            return Err(KernelError::UnknownConstant {
+                name: name.to_owned(),
+                found,
+            });
+        };
+        // One that has an `@id` goes by it and by nothing else.
+        let identifier = found
+            .id
+            .map_or_else(|| name.to_owned(), |id| id.to_string());
+        self.constants.insert(identifier, value.into());
+        let declared = self.declared();
+        self.settled(&declared)
+    }
+
+    /// Declares how a buffer is accessed, so that a dispatch can be split and only what a device needs is copied.
+    ///
+    /// A declaration is a promise: a kernel that reaches other elements than it allows computes with old values there.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel binds nothing of this name, or the binding doesn't allow the pattern.
+    pub fn access(self, name: &str, access: Access) -> Result<Self, KernelError> {
+        self.facts()?.find(name)?;
+        let mut declared = self.declared();
+        declared.retain(|(other, _)| other != name);
+        declared.push((name.to_owned(), access));
+        self.settled(&declared)
+    }
+
+    /// What is known of the kernel.
+    ///
+    /// # Errors
+    ///
+    /// If an entry point has yet to be chosen, or a constant to be set.
+    pub fn facts(&self) -> Result<&Arc<Facts>, KernelError> {
+        self.facts.as_ref().map_err(Clone::clone)
+    }
+
+    /// The WGSL that the kernel was made from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The names of the compute entry points.
+    fn entries(&self) -> Vec<String> {
+        let entries = self.parsed.0.entry_points.iter();
+        entries
+            .filter(|entry| entry.stage == ShaderStage::Compute)
+            .map(|entry| entry.name.clone())
+            .collect()
+    }
+
+    /// The patterns that differ from what would hold with nothing declared.
+    fn declared(&self) -> Vec<(String, Access)> {
+        let Ok(facts) = &self.facts else {
+            return Vec::new();
+        };
+        let pairs = facts.bindings.iter().zip(&facts.patterns);
+        pairs
+            .filter(|(binding, pattern)| **pattern != undeclared(binding.kind))
+            .filter_map(|(binding, pattern)| Some((binding.name.clone(), (*pattern)?)))
+            .collect()
+    }
+
+    /// Works the facts out anew. An entry point or a constant that is still missing is kept for later.
+    fn settled(mut self, declared: &[(String, Access)]) -> Result<Self, KernelError> {
+        self.facts = match self.resolve(declared) {
+            Ok(facts) => Ok(Arc::new(facts)),
+            Err(
+                later @ (KernelError::SeveralEntries { .. } | KernelError::MissingConstant { .. }),
+            ) => Err(later),
+            Err(now) => return Err(now),
+        };
+        Ok(self)
+    }
+
+    fn resolve(&self, declared: &[(String, Access)]) -> Result<Facts, KernelError> {
+        let found = self.entries();
+        let name = match (&self.entry, found.as_slice()) {
+            (Some(chosen), _) => chosen.to_string(),
+            (None, [only]) => only.clone(),
+            (None, _) => return Err(KernelError::SeveralEntries { found }),
+        };
+        let (module, info) = &*self.parsed;
+        let mut constants = PipelineConstants::default();
+        constants.extend(
+            self.constants
+                .iter()
+                .map(|(name, value)| (name.clone(), *value)),
+        );
+        let (module, info) = process_overrides(
+            module,
+            info,
+            Some((ShaderStage::Compute, &name)),
+            &constants,
+        )
+        .map_err(|error| match error {
+            PipelineConstantError::MissingValue(name) => KernelError::MissingConstant { name },
+            other => KernelError::Constants {
+                message: other.to_string(),
+            },
+        })?;
+        let is_ours =
+            |entry: &naga::EntryPoint| entry.stage == ShaderStage::Compute && entry.name == name;
+        let entry = module
+            .entry_points
+            .iter()
+            .position(is_ours)
+            .ok_or(KernelError::NoEntry)?;
+        let workgroup = module.entry_points[entry].workgroup_size;
+        let bindings = reflect::bindings(&module, &info, entry)?;
+        let mut patterns: Vec<_> = bindings
+            .iter()
+            .map(|binding| undeclared(binding.kind))
+            .collect();
+        for (name, access) in declared {
+            // Another entry point may bind less: a declaration of what it doesn't bind is dropped.
+            if let Some(place) = bindings.iter().position(|binding| binding.name == *name) {
+                check(&bindings[place], *access)?;
+                patterns[place] = Some(*access);
+            }
+        }
+        let key = self.key(&name, workgroup);
+        Ok(Facts {
+            entry: name,
+            workgroup,
+            bindings,
+            patterns,
+            key,
+            module: Arc::new(module.into_owned()),
+        })
+    }
+
+    /// The 128-bit FNV-1a hash of the source, the entry point, the constants and the workgroup.
+    ///
+    /// The standard library's hashers may change between releases; a profile on disk must not.
+    fn key(&self, entry: &str, workgroup: [u32; 3]) -> u128 {
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        let mut add = |bytes: &[u8]| {
+            // A length first, so that no two lists of parts read the same.
+            for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
+                hash = (hash ^ u128::from(*byte)).wrapping_mul(PRIME);
+            }
+        };
+        add(self.source.as_bytes());
+        add(entry.as_bytes());
+        for (name, value) in &self.constants {
+            add(name.as_bytes());
+            add(&value.to_bits().to_le_bytes());
+        }
+        for extent in workgroup {
+            add(&extent.to_le_bytes());
+        }
+        hash
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel")
+            .field("entry", &self.entry)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pattern of a binding for which nothing is declared.
+fn undeclared(kind: BindingKind) -> Option<Access> {
+    (kind == BindingKind::Storage(Usage::Read)).then_some(Access::All)
+}
+
+/// Whether the binding allows the pattern.
+fn check(binding: &Binding, access: Access) -> Result<(), KernelError> {
+    let name = || binding.name.clone();
+    let BindingKind::Storage(usage) = binding.kind else {
+        return Err(KernelError::AccessOfValue { name: name() });
+    };
+    match access {
+        Access::OneToOne => Ok(()),
+        Access::Neighborhood(_) | Access::All if usage.writes() => {
+            Err(KernelError::WritesSharedElements {
+                name: name(),
+                access,
+            })
+        }
+        Access::Neighborhood(_) | Access::All => Ok(()),
+        Access::Accumulate(_) if !usage.writes() => Err(KernelError::AccumulatesNothing {
+            name: name(),
+            access,
+        }),
+        Access::Accumulate(combine) => match binding.layout.element.word {
+            Some(word) if combine.suits(word) => Ok(()),
+            _ => {
+                let element = binding.layout.element.type_name.clone();
+                Err(KernelError::NotCombinable {
+                    name: name(),
+                    element,
+                    access,
+                })
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! What a kernel's source says of itself: bindings, how they are used, how their bytes are laid out.
+//!
+//! Reads naga's module and its analysis; decides nothing.
+//!
+//! Invariant: the bindings are those that the entry point reaches, sorted by group and number.
+
+use super::KernelError;
+use super::access::Word;
+use naga::common::wgsl::TypeContext;
+use naga::proc::GlobalCtx;
+use naga::valid::{GlobalUse, ModuleInfo};
+use naga::{AddressSpace, ArraySize, Handle, Module, ScalarKind, StorageAccess, Type, TypeInner};
+
+/// A variable of the kernel that a buffer or a value is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The variable's name in the WGSL.
+    pub name: String,
+    /// Its `@group`.
+    pub group: u32,
+    /// Its `@binding`.
+    pub binding: u32,
+    /// What is bound to it, and what the kernel does with it.
+    pub kind: BindingKind,
+    /// How its bytes are laid out.
+    pub layout: Layout,
+}
+
+/// What a variable is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BindingKind {
+    /// A buffer: `var<storage>`.
+    Storage(Usage),
+    /// A value: `var<uniform>`.
+    Uniform,
+}
+
+/// What the entry point, and all it calls, does with a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Usage {
+    /// Only reads it, whatever its declaration would allow.
+    Read,
+    /// Only writes it. Nothing says that it writes every element.
+    Write,
+    /// Reads and writes it, or uses atomics.
+    Update,
+}
+
+impl Usage {
+    /// Whether the kernel may change the buffer.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        self != Usage::Read
+    }
+}
+
+/// The layout of a variable in WGSL's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The variable's type, as WGSL writes it.
+    pub type_name: String,
+    /// One element: of the array, where the variable is one; the whole variable otherwise.
+    pub element: Element,
+    /// How many elements there are; nothing for a runtime-sized array.
+    pub count: Option<u64>,
+    /// Bytes of the smallest buffer or value that may be bound.
+    pub least_bytes: u64,
+}
+
+/// One element of a binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// The element's type, as WGSL writes it.
+    pub type_name: String,
+    /// Bytes from one element to the next.
+    pub stride: u64,
+    /// Bytes of the element, without padding behind it.
+    pub bytes: u64,
+    /// The alignment that WGSL gives the element, in bytes.
+    pub alignment: u64,
+    /// Its members, where it is a struct.
+    pub members: Vec<Member>,
+    /// The scalar that the element is made of, where it is nothing but one, or an atomic one.
+    pub word: Option<Word>,
+}
+
+/// A member of a struct.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its type, as WGSL writes it.
+    pub type_name: String,
+    /// Bytes from the start of the struct.
+    pub offset: u64,
+    /// Bytes of the member.
+    pub bytes: u64,
+}
+
+/// Lists what the entry point with this index is bound to.
+///
+/// # Errors
+///
+/// If it uses a texture, a sampler or something else that isn't a buffer or a value, or immediates.
+pub(super) fn bindings(
+    module: &Module,
+    info: &ModuleInfo,
+    entry: usize,
+) -> Result<Vec<Binding>, KernelError> {
+    let uses = info.get_entry_point(entry);
+    let mut bindings = Vec::new();
+    for (handle, variable) in module.global_variables.iter() {
+        let used = uses[handle];
+        if used.is_empty() {
+            continue;
+        }
+        let name = variable.name.clone().unwrap_or_default();
+        let kind = match variable.space {
+            AddressSpace::Uniform => BindingKind::Uniform,
+            AddressSpace::Storage { access } => BindingKind::Storage(usage(used, access)),
+            AddressSpace::Private | AddressSpace::WorkGroup | AddressSpace::Function => continue,
+            _ => {
+                return Err(KernelError::UnsupportedBinding {
+                    name,
+                    type_name: type_name(module, variable.ty),
+                });
+            }
+        };
+        let Some(place) = variable.binding else {
+            continue;
+        };
+        let layout = layout(module, variable.ty);
+        bindings.push(Binding {
+            name,
+            group: place.group,
+            binding: place.binding,
+            kind,
+            layout,
+        });
+    }
+    bindings.sort_by_key(|binding| (binding.group, binding.binding));
+    Ok(bindings)
+}
+
+fn usage(used: GlobalUse, declared: StorageAccess) -> Usage {
+    if used.contains(GlobalUse::ATOMIC) {
+        // An atomic load is no write, but naga doesn't tell them apart.
+        return Usage::Update;
+    }
+    let writes = used.contains(GlobalUse::WRITE) && declared.contains(StorageAccess::STORE);
+    match (used.contains(GlobalUse::READ), writes) {
+        (_, false) => Usage::Read,
+        (false, true) => Usage::Write,
+        (true, true) => Usage::Update,
+    }
+}
+
+fn type_name(module: &Module, ty: Handle<Type>) -> String {
+    module.to_ctx().type_to_string(ty)
+}
+
+fn layout(module: &Module, ty: Handle<Type>) -> Layout {
+    let context = module.to_ctx();
+    let (element, stride, count) = match module.types[ty].inner {
+        TypeInner::Array { base, size, stride } => {
+            (base, Some(u64::from(stride)), fixed(context, size))
+        }
+        _ => (ty, None, Some(1)),
+    };
+    let element = element_of(module, element, stride);
+    // A struct that ends in a runtime-sized array needs room for one element of it.
+    let tail = runtime_tail(module, ty).unwrap_or(0);
+    let least_bytes = u64::from(module.types[ty].inner.size(context)).max(element.bytes) + tail;
+    let count = if tail > 0 { None } else { count };
+    Layout {
+        type_name: type_name(module, ty),
+        element,
+        count,
+        least_bytes,
+    }
+}
+
+fn fixed(context: GlobalCtx<'_>, size: ArraySize) -> Option<u64> {
+    match size.resolve(context) {
+        Ok(naga::proc::IndexableLength::Known(count)) => Some(u64::from(count)),
+        _ => None,
+    }
+}
+
+/// Bytes of one element of the runtime-sized array that ends a struct.
+fn runtime_tail(module: &Module, ty: Handle<Type>) -> Option<u64> {
+    let TypeInner::Struct { ref members, .. } = module.types[ty].inner else {
+        return None;
+    };
+    match module.types[members.last()?.ty].inner {
+        TypeInner::Array {
+            size: ArraySize::Dynamic,
+            stride,
+            ..
+        } => Some(u64::from(stride)),
+        _ => None,
+    }
+}
+
+fn element_of(module: &Module, ty: Handle<Type>, stride: Option<u64>) -> Element {
+    let context = module.to_ctx();
+    let inner = &module.types[ty].inner;
+    let bytes = u64::from(inner.size(context));
+    let mut layouter = naga::proc::Layouter::default();
+    // The module was validated, and validation lays out every type.
+    let alignment = match layouter.update(context) {
+        Ok(()) => u64::from(layouter[ty].alignment * 1_u32),
+        Err(_) => 4,
+    };
+    let members = match inner {
+        TypeInner::Struct { members, .. } => members
+            .iter()
+            .map(|member| member_of(module, member))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let word = match *inner {
+        TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) if scalar.width == 4 => {
+            match scalar.kind {
+                ScalarKind::Uint => Some(Word::U32),
+                ScalarKind::Sint => Some(Word::I32),
+                ScalarKind::Float => Some(Word::F32),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let stride = stride.unwrap_or(bytes);
+    Element {
+        type_name: type_name(module, ty),
+        stride,
+        bytes,
+        alignment,
+        members,
+        word,
+    }
+}
+
+fn member_of(module: &Module, member: &naga::StructMember) -> Member {
+    Member {
+        name: member.name.clone().unwrap_or_default(),
+        type_name: type_name(module, member.ty),
+        offset: u64::from(member.offset),
+        bytes: u64::from(module.types[member.ty].inner.size(module.to_ctx())),
+    }
+}

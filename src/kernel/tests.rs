@@ -1,0 +1,269 @@
+use super::*;
+
+const STENCIL: &str = "
+    struct Step { width: u32, rate: f32, wind: vec3<f32>, strength: f32 }
+    @group(0) @binding(0) var<uniform> step: Step;
+    @group(0) @binding(1) var<storage, read> old: array<f32>;
+    @group(0) @binding(2) var<storage, read_write> next: array<vec4<f32>>;
+    @group(1) @binding(0) var<storage, read_write> seen: array<f32>;
+    @group(1) @binding(1) var<storage, read_write> bins: array<atomic<u32>, 16>;
+    @group(1) @binding(2) var<storage, read_write> never: array<f32>;
+    var<workgroup> tile: array<f32, 64>;
+    override SCALE: f32 = 2.0;
+    @id(7) override TILE: u32 = 8;
+
+    fn helper(i: u32) -> f32 { return seen[i] * SCALE + step.rate; }
+
+    @compute @workgroup_size(TILE, 4)
+    fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+        tile[0] = 1.0;
+        next[id.x] = vec4<f32>(old[id.x] + helper(id.x));
+        atomicAdd(&bins[0], 1u);
+    }";
+
+fn stencil() -> Kernel {
+    Kernel::from_wgsl(STENCIL).expect("it is valid")
+}
+
+fn facts(kernel: &Kernel) -> &Facts {
+    kernel.facts().expect("it is complete")
+}
+
+fn binding<'a>(kernel: &'a Kernel, name: &str) -> &'a Binding {
+    let facts = facts(kernel);
+    &facts.bindings[facts.find(name).expect("it is bound")]
+}
+
+#[test]
+fn only_what_the_entry_point_reaches_is_bound() {
+    let kernel = stencil();
+    let names: Vec<_> = facts(&kernel)
+        .bindings
+        .iter()
+        .map(|binding| binding.name.as_str())
+        .collect();
+    assert_eq!(names, ["step", "old", "next", "seen", "bins"]);
+}
+
+#[test]
+fn usage_is_what_the_code_does_and_not_what_it_declares() {
+    let kernel = stencil();
+    let kinds = ["step", "old", "next", "seen", "bins"].map(|name| binding(&kernel, name).kind);
+    let storage = BindingKind::Storage;
+    let expected = [Usage::Read, Usage::Write, Usage::Read, Usage::Update].map(storage);
+    assert_eq!(kinds[0], BindingKind::Uniform);
+    assert_eq!(kinds[1..], expected);
+}
+
+#[test]
+fn layouts_follow_the_rules_of_wgsl() {
+    let kernel = stencil();
+    let step = &binding(&kernel, "step").layout;
+    assert_eq!((step.least_bytes, step.element.alignment), (32, 16));
+    let offsets: Vec<_> = step
+        .element
+        .members
+        .iter()
+        .map(|member| (member.name.as_str(), member.offset))
+        .collect();
+    assert_eq!(
+        offsets,
+        [("width", 0), ("rate", 4), ("wind", 16), ("strength", 28)]
+    );
+    let next = &binding(&kernel, "next").layout;
+    assert_eq!(
+        (next.count, next.element.stride, next.element.word),
+        (None, 16, None)
+    );
+    let bins = &binding(&kernel, "bins").layout;
+    assert_eq!(
+        (bins.count, bins.least_bytes, bins.element.word),
+        (Some(16), 64, Some(Word::U32))
+    );
+    assert_eq!(binding(&kernel, "old").layout.element.type_name, "f32");
+}
+
+#[test]
+fn constants_set_the_workgroup_and_the_key() {
+    let plain = stencil();
+    let tiled = stencil().constant("TILE", 16).expect("there is one");
+    assert_eq!(facts(&plain).workgroup, [8, 4, 1]);
+    assert_eq!(facts(&tiled).workgroup, [16, 4, 1]);
+    assert_ne!(facts(&plain).key, facts(&tiled).key);
+    assert_eq!(facts(&stencil()).key, facts(&plain).key);
+    let by_id = stencil().constant("7", 16).expect("by its id");
+    assert_eq!(facts(&by_id).workgroup, [16, 4, 1]);
+}
+
+#[test]
+fn a_constant_that_does_not_exist_or_fit_is_refused() {
+    let unknown = stencil().constant("TILES", 16).unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "the kernel has no `override TILES`; it has SCALE, TILE"
+    );
+    assert!(matches!(
+        stencil().constant("TILE", 0).unwrap_err(),
+        KernelError::Constants { .. }
+    ));
+    assert!(matches!(
+        stencil().constant("TILE", f64::NAN).unwrap_err(),
+        KernelError::Constants { .. }
+    ));
+}
+
+#[test]
+fn a_constant_without_a_default_is_asked_for() {
+    let source = "override N: u32; @compute @workgroup_size(N) fn main() {}";
+    let kernel = Kernel::from_wgsl(source).expect("the source is valid");
+    assert_eq!(
+        kernel.facts().unwrap_err(),
+        KernelError::MissingConstant {
+            name: "N".to_owned()
+        }
+    );
+    let complete = kernel.constant("N", 32).expect("there is one");
+    assert_eq!(facts(&complete).workgroup, [32, 1, 1]);
+}
+
+#[test]
+fn a_fault_in_the_source_is_shown_in_its_line() {
+    let syntax = Kernel::from_wgsl("fn main( {}").unwrap_err().to_string();
+    assert!(
+        syntax.contains("fn main( {}") && syntax.contains("wgsl:1"),
+        "{syntax}"
+    );
+    let types =
+        Kernel::from_wgsl("@compute @workgroup_size(1) fn main() {\n  let x: i32 = 1.5;\n}");
+    let types = types.unwrap_err().to_string();
+    assert!(
+        types.contains("let x: i32 = 1.5;") && types.contains("wgsl:2"),
+        "{types}"
+    );
+    let rules = "@compute @workgroup_size(1) fn main(@builtin(position) p: vec4<f32>) {}";
+    assert!(matches!(
+        Kernel::from_wgsl(rules),
+        Err(KernelError::Wgsl { .. })
+    ));
+}
+
+#[test]
+fn an_entry_point_is_chosen_by_name() {
+    assert_eq!(
+        Kernel::from_wgsl("fn main() {}").unwrap_err(),
+        KernelError::NoEntry
+    );
+    let source = "@compute @workgroup_size(1) fn a() {} @compute @workgroup_size(2) fn b() {}";
+    let kernel = Kernel::from_wgsl(source).expect("it is valid");
+    let several = kernel.facts().unwrap_err().to_string();
+    assert!(
+        several.contains("a, b") && several.contains(".entry"),
+        "{several}"
+    );
+    assert!(
+        kernel
+            .clone()
+            .entry("c")
+            .unwrap_err()
+            .to_string()
+            .contains("it has a, b")
+    );
+    assert_eq!(
+        facts(&kernel.entry("b").expect("it is there")).workgroup,
+        [2, 1, 1]
+    );
+}
+
+#[test]
+fn textures_are_refused_by_name() {
+    let source = "@group(0) @binding(0) var image: texture_2d<f32>;
+        @compute @workgroup_size(1) fn main() { _ = textureDimensions(image); }";
+    let error = Kernel::from_wgsl(source).unwrap_err().to_string();
+    assert!(
+        error.contains("`image`") && error.contains("texture_2d<f32>"),
+        "{error}"
+    );
+}
+
+#[test]
+fn undeclared_reads_are_all_and_undeclared_writes_are_unsplit() {
+    let kernel = stencil();
+    let all = Some(Access::All);
+    assert_eq!(facts(&kernel).patterns, [None, all, None, all, None]);
+}
+
+#[test]
+fn a_declaration_survives_further_refinement() {
+    let kernel = stencil()
+        .access("next", Access::OneToOne)
+        .expect("it may be")
+        .constant("TILE", 4)
+        .expect("it fits");
+    assert_eq!(facts(&kernel).patterns[2], Some(Access::OneToOne));
+}
+
+#[test]
+fn patterns_that_let_two_devices_write_one_element_are_refused() {
+    for access in [Access::All, Access::Neighborhood(1)] {
+        let error = stencil().access("next", access).unwrap_err();
+        assert_eq!(
+            error,
+            KernelError::WritesSharedElements {
+                name: "next".to_owned(),
+                access
+            }
+        );
+    }
+}
+
+#[test]
+fn accumulation_is_refused_where_it_makes_no_sense() {
+    let add = Access::Accumulate(Combine::Add);
+    assert!(stencil().access("bins", add).is_ok());
+    assert!(matches!(
+        stencil().access("old", add),
+        Err(KernelError::AccumulatesNothing { .. })
+    ));
+    assert!(matches!(
+        stencil().access("next", add),
+        Err(KernelError::NotCombinable { .. })
+    ));
+    assert!(matches!(
+        stencil().access("step", Access::All),
+        Err(KernelError::AccessOfValue { .. })
+    ));
+    let unknown = stencil()
+        .access("olt", Access::All)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        unknown,
+        "the kernel binds no `olt`; it binds step, old, next, seen, bins"
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_size_names_the_member() {
+    let kernel = stencil();
+    let step = binding(&kernel, "step");
+    assert_eq!(step.check_value(&[0; 32], "Step"), Ok(()));
+    let packed = step.check_value(&[0; 24], "Step").unwrap_err().to_string();
+    assert!(
+        packed.contains("`wind`") && packed.contains("8 bytes of padding"),
+        "{packed}"
+    );
+    let short = step.check_value(&[0; 4], "u32").unwrap_err().to_string();
+    assert!(
+        short.contains("`rate`") && short.contains("32 bytes") && short.contains("`u32`"),
+        "{short}"
+    );
+    let buffer = binding(&kernel, "old")
+        .check_value(&[0; 4], "f32")
+        .unwrap_err();
+    assert_eq!(
+        buffer,
+        ValueError::IsBuffer {
+            name: "old".to_owned()
+        }
+    );
+}

@@ -1,0 +1,101 @@
+//! Values for uniforms, checked against the layout that WGSL gives them.
+//!
+//! Compares sizes and names the member at which they part; which Rust type it was is the caller's to say.
+//!
+//! Invariant: a value that passes is exactly as large as the uniform's type.
+
+use super::{Binding, BindingKind};
+
+/// Why a value can't be bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// The variable takes a buffer.
+    #[error("`{name}` is a `var<storage>`: bind a buffer to it with `.bind(\"{name}\", &buffer)`")]
+    IsBuffer {
+        /// The variable's name.
+        name: String,
+    },
+    /// The value's size isn't that of the WGSL type.
+    #[error(
+        "`{name}` is a `{wgsl}` of {expected} bytes, but the value, a `{rust}`, has {actual}{hint}"
+    )]
+    Size {
+        /// The variable's name.
+        name: String,
+        /// Its type in WGSL.
+        wgsl: String,
+        /// The type of the value in Rust.
+        rust: &'static str,
+        /// Bytes of the WGSL type.
+        expected: u64,
+        /// Bytes of the value.
+        actual: u64,
+        /// Where the two part, and what to do.
+        hint: String,
+    },
+}
+
+impl Binding {
+    /// Checks that `value`, whose Rust type is called `rust`, can be bound here.
+    ///
+    /// A struct may come without the padding that WGSL puts behind its last member; it is added when it is bound.
+    ///
+    /// # Errors
+    ///
+    /// If the variable is no uniform, or the sizes differ.
+    pub fn check_value(&self, value: &[u8], rust: &'static str) -> Result<(), ValueError> {
+        if self.kind != BindingKind::Uniform {
+            return Err(ValueError::IsBuffer {
+                name: self.name.clone(),
+            });
+        }
+        let (expected, actual) = (self.layout.least_bytes, value.len() as u64);
+        let members = &self.layout.element.members;
+        let end = members
+            .last()
+            .map_or(expected, |last| last.offset + last.bytes);
+        if actual == expected || actual == end {
+            return Ok(());
+        }
+        Err(ValueError::Size {
+            name: self.name.clone(),
+            wgsl: self.layout.type_name.clone(),
+            rust,
+            expected,
+            actual,
+            hint: self.hint(actual),
+        })
+    }
+
+    /// Names the member where a value of `actual` bytes ends, or the one that padding was forgotten before.
+    fn hint(&self, actual: u64) -> String {
+        let members = &self.layout.element.members;
+        // Members packed without padding have this size in all: the mistake that a plain `repr(C)` struct makes.
+        let packed: u64 = members.iter().map(|member| member.bytes).sum();
+        let mut next = 0;
+        for member in members {
+            if packed == actual && member.offset != next {
+                let gap = member.offset - next;
+                return format!(
+                    "; member `{}` (`{}`) begins at byte {}: put {gap} bytes of padding before it",
+                    member.name, member.type_name, member.offset
+                );
+            }
+            next = member.offset + member.bytes;
+        }
+        match members
+            .iter()
+            .find(|member| member.offset + member.bytes > actual)
+        {
+            Some(member) => format!(
+                "; it ends before or inside member `{}` (`{}`, bytes {} to {})",
+                member.name,
+                member.type_name,
+                member.offset,
+                member.offset + member.bytes
+            ),
+            None => String::new(),
+        }
+    }
+}
