@@ -13,6 +13,7 @@
 )]
 
 pub mod buffer;
+pub mod device;
 pub mod id;
 pub mod interval;
 pub mod kernel;
@@ -21,6 +22,6 @@ pub mod range;
 pub mod span;
 pub mod split;
 
-pub use kernel::{Access, Combine, Kernel, KernelError};
+pub use kernel::{Access, Body, Combine, Kernel, KernelError, View, ViewMut};
 pub use range::{Chunk, Range};
 pub use span::Span;

@@ -6,11 +6,14 @@
 //! Invariant: every access pattern that a kernel holds is one that its bindings allow.
 
 mod access;
+mod native;
 pub mod rebase;
 mod reflect;
 mod values;
 
 pub use access::{Access, Combine, Uneven, Word};
+pub(crate) use native::Slot;
+pub use native::{Body, View, ViewMut};
 pub use reflect::{Binding, BindingKind, Element, Layout, Member, Usage};
 pub use values::ValueError;
 
@@ -174,6 +177,7 @@ pub struct Kernel {
     parsed: Arc<(Module, ModuleInfo)>,
     entry: Option<Arc<str>>,
     constants: BTreeMap<String, f64>,
+    native: Option<native::Native>,
     /// Or why the kernel isn't complete: an entry point to choose, a constant to set.
     facts: Result<Arc<Facts>, KernelError>,
 }
@@ -253,6 +257,7 @@ impl Kernel {
             parsed: Arc::new((module, info)),
             entry: None,
             constants: BTreeMap::new(),
+            native: None,
             facts: Err(KernelError::NoEntry),
         }
         .settled(&[])

@@ -1,0 +1,109 @@
+//! The cores of the machine as a device.
+//!
+//! Cuts a chunk into sub-chunks and gives them to a pool of threads of its own; what a sub-chunk does is its kernel's
+//! body's affair.
+//!
+//! Invariant: sub-chunks that run at the same time are lent disjoint elements of what they write.
+
+mod body;
+
+pub(crate) use body::{copy, fill, run_native};
+
+use super::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Task, Timing};
+use crate::kernel::Kernel;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::time::Instant;
+
+/// The CPU: kernels run on a pool of threads, in the host's memory.
+#[derive(Debug)]
+pub struct CpuDevice {
+    info: DeviceInfo,
+    pool: ThreadPool,
+}
+
+impl CpuDevice {
+    /// The CPU with this many threads; zero means `RAYON_NUM_THREADS`, or one for each core.
+    ///
+    /// # Errors
+    ///
+    /// If the system doesn't give the threads.
+    pub fn new(threads: usize) -> Result<Self, DeviceError> {
+        let name = "cpu".to_owned();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("divvy-cpu-{i}"))
+            .build();
+        let pool = pool.map_err(|error| DeviceError::Failed {
+            device: name.clone(),
+            message: error.to_string(),
+        })?;
+        let info = DeviceInfo {
+            name,
+            kind: DeviceKind::Cpu,
+            detail: format!("{} threads", pool.current_num_threads()),
+            home: Home::Host,
+            most_binding_bytes: u64::MAX,
+        };
+        Ok(Self { info, pool })
+    }
+
+    /// How many threads it has.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+}
+
+/// Why a device that runs native bodies can't run a kernel without one.
+pub(crate) fn accepts_native(device: &str, kernel: &Kernel) -> Result<(), DeviceError> {
+    if kernel.native_body().is_some() {
+        return Ok(());
+    }
+    let reason =
+        "it has no native body; give it one with `.native(closure)`, or run it on a GPU".to_owned();
+    Err(DeviceError::Refused {
+        device: device.to_owned(),
+        reason,
+    })
+}
+
+impl Device for CpuDevice {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError> {
+        accepts_native(&self.info.name, kernel)
+    }
+
+    fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
+        for (i, task) in tasks.iter().enumerate() {
+            let start = Instant::now();
+            let result = match task {
+                Task::Run(run) => self
+                    .pool
+                    .install(|| run_native(&self.info.name, run, run.bound.iter())),
+                Task::Fill(storage, word) => storage
+                    .allocate()
+                    .map(|()| fill(storage, *word))
+                    .map_err(|error| DeviceError::OutOfMemory {
+                        device: self.info.name.clone(),
+                        bytes: error.bytes,
+                    }),
+                // The host's memory is the CPU's own: there is nothing to copy, and buffers free themselves.
+                Task::Upload(..) | Task::Download(..) | Task::Free(_) => Ok(()),
+            };
+            let seconds = start.elapsed().as_secs_f64();
+            done(
+                i,
+                result.map(|()| Timing {
+                    seconds,
+                    overhead_seconds: 0.0,
+                }),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use super::*;
+use crate::buffer::Storage;
+use crate::device::{Bound, Run};
+use crate::id::BufferId;
+use crate::kernel::{Access, Combine};
+use crate::range::{Chunk, Range};
+use crate::span::Span;
+use std::sync::Arc;
+
+const BLUR: &str = "
+    @group(0) @binding(0) var<storage, read> old: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> next: array<u32>;
+    @group(0) @binding(2) var<storage, read_write> sum: array<atomic<u32>>;
+    @group(0) @binding(3) var<uniform> gain: u32;
+    @compute @workgroup_size(4)
+    fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+        next[id.x] = old[id.x] * gain;
+        atomicAdd(&sum[id.x % 2u], 1u);
+    }";
+
+fn buffer(id: u64, words: &[u32]) -> Arc<Storage> {
+    let storage = Arc::new(Storage::new(BufferId(id), words.len() as u64 * 4));
+    storage.allocate().expect("it is small");
+    write(&storage, words);
+    storage
+}
+
+#[expect(unsafe_code, reason = "the tests are the only users of their buffers")]
+fn write(storage: &Storage, words: &[u32]) {
+    // SAFETY: the test runs nothing meanwhile.
+    unsafe { storage.write(Span::new(0, storage.bytes())) }
+        .copy_from_slice(bytemuck::cast_slice(words));
+}
+
+#[expect(unsafe_code, reason = "the tests are the only users of their buffers")]
+fn words(storage: &Storage) -> Vec<u32> {
+    // SAFETY: the test runs nothing meanwhile.
+    bytemuck::cast_slice(unsafe { storage.read(Span::new(0, storage.bytes())) }).to_vec()
+}
+
+/// The sum of a unit and its neighbours, times `gain`; and how many even and odd units there are.
+fn blur() -> Kernel {
+    let kernel = Kernel::from_wgsl(BLUR).expect("it is valid");
+    let kernel = kernel
+        .access("old", Access::Neighborhood(1))
+        .expect("it is read");
+    let kernel = kernel
+        .access("next", Access::OneToOne)
+        .expect("it is written");
+    let kernel = kernel
+        .access("sum", Access::Accumulate(Combine::Add))
+        .expect("it is added to");
+    kernel.native(|body| {
+        let (old, gain) = (body.read::<u32>("old"), body.value::<u32>("gain"));
+        let (mut next, mut sum) = (body.write::<u32>("next"), body.write::<u32>("sum"));
+        for i in body.units() {
+            let (low, high) = (
+                i.max(1) - 1,
+                (i + 1).min(body.range().invocations() as usize - 1),
+            );
+            next[i] = (low..=high).map(|i| old[i]).sum::<u32>() * gain;
+            sum[i % 2] += 1;
+        }
+    })
+}
+
+fn run(kernel: &Kernel, units: Span, n: u64, buffers: &[&Arc<Storage>]) -> Task {
+    let mut bound: Vec<_> = buffers
+        .iter()
+        .map(|buffer| Bound::Buffer((*buffer).clone()))
+        .collect();
+    bound.push(Bound::Value(bytemuck::bytes_of(&2_u32).into()));
+    let chunk = Chunk {
+        range: Range::from(n),
+        slowest: 0,
+        units,
+    };
+    Task::Run(Run {
+        kernel: kernel.clone(),
+        chunk,
+        bound: bound.into(),
+    })
+}
+
+fn execute(device: &dyn Device, tasks: &[Task]) -> Vec<Result<Timing, DeviceError>> {
+    let mut results = Vec::new();
+    device.execute(tasks, &mut |i, result| {
+        assert_eq!(i, results.len(), "tasks end in order");
+        results.push(result);
+    });
+    results
+}
+
+#[test]
+fn a_body_sees_its_halo_and_writes_its_own_elements() {
+    let device = CpuDevice::new(2).expect("two threads");
+    for n in [1_u64, 3, 4, 5, 64, 997] {
+        let values: Vec<u32> = (0..n as u32).collect();
+        let (old, next, sum) = (
+            buffer(1, &values),
+            buffer(2, &vec![7; n as usize]),
+            buffer(3, &[100, 200]),
+        );
+        let middle = (n / 2).next_multiple_of(4).min(n);
+        let results = execute(
+            &device,
+            &[run(&blur(), Span::new(middle, n), n, &[&old, &next, &sum])],
+        );
+        assert!(results[0].is_ok(), "{results:?}");
+        let expected = |i: usize| {
+            let neighbours = i.max(1) - 1..=(i + 1).min(n as usize - 1);
+            if (i as u64) < middle {
+                7
+            } else {
+                neighbours.map(|i| values[i]).sum::<u32>() * 2
+            }
+        };
+        assert_eq!(
+            words(&next),
+            (0..n as usize).map(expected).collect::<Vec<_>>()
+        );
+        let odd = (middle..n).filter(|i| i % 2 == 1).count() as u32;
+        assert_eq!(words(&sum), [100 + (n - middle) as u32 - odd, 200 + odd]);
+    }
+}
+
+#[test]
+fn a_panic_in_a_body_is_an_error_and_the_device_stays_usable() {
+    let device = CpuDevice::new(2).expect("two threads");
+    let broken = blur().native(|body| {
+        let _ = body.read::<u32>("olt");
+    });
+    let buffers = [buffer(1, &[1; 64]), buffer(2, &[0; 64]), buffer(3, &[0; 2])];
+    let [old, next, sum] = &buffers;
+    let results = execute(
+        &device,
+        &[
+            run(&broken, Span::new(0, 64), 64, &[old, next, sum]),
+            run(&blur(), Span::new(0, 64), 64, &[old, next, sum]),
+        ],
+    );
+    let error = results[0].clone().unwrap_err();
+    assert!(
+        matches!(&error, DeviceError::Panicked { message, .. } if message.contains("olt")),
+        "{error}"
+    );
+    assert!(results[1].is_ok());
+}
+
+#[test]
+fn a_kernel_without_a_body_is_refused_with_a_way_out() {
+    let device = CpuDevice::new(1).expect("a thread");
+    let error = device
+        .accepts(&Kernel::from_wgsl(BLUR).expect("it is valid"))
+        .unwrap_err();
+    assert!(error.to_string().contains(".native(closure)"), "{error}");
+}
+
+mod scripted {
+    use super::*;
+    use crate::device::virtual_device::{Script, VirtualDevice};
+
+    fn tasks(old: &Arc<Storage>, next: &Arc<Storage>, sum: &Arc<Storage>) -> [Task; 4] {
+        let whole = Span::new(0, old.bytes());
+        [
+            Task::Upload(old.clone(), whole),
+            Task::Fill(sum.clone(), 5),
+            run(&blur(), Span::new(0, 8), 8, &[old, next, sum]),
+            Task::Download(next.clone(), whole),
+        ]
+    }
+
+    #[test]
+    fn only_what_is_copied_crosses_between_memories() {
+        let device = VirtualDevice::new("gpu", Script::default());
+        let (old, next, sum) = (buffer(1, &[1; 8]), buffer(2, &[9; 8]), buffer(3, &[0, 0]));
+        let results = execute(&device, &tasks(&old, &next, &sum));
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        assert_eq!(words(&next), [4, 6, 6, 6, 6, 6, 6, 4]);
+        assert_eq!(words(&sum), [0, 0], "nobody downloaded it");
+        assert!(execute(&device, &[Task::Download(sum.clone(), Span::new(0, 8))])[0].is_ok());
+        assert_eq!(words(&sum), [9, 9]);
+    }
+
+    #[test]
+    fn a_loss_at_any_task_ends_all_later_ones() {
+        for lost_at in 0..4 {
+            let device = VirtualDevice::new(
+                "gpu",
+                Script {
+                    lost_at: Some(lost_at),
+                    ..Script::default()
+                },
+            );
+            let (old, next, sum) = (buffer(1, &[1; 8]), buffer(2, &[9; 8]), buffer(3, &[0, 0]));
+            let results = execute(&device, &tasks(&old, &next, &sum));
+            for (i, result) in results.iter().enumerate() {
+                assert_eq!(result.is_ok(), i < lost_at, "task {i}: {result:?}");
+            }
+            assert_eq!(words(&next), [9; 8]);
+        }
+    }
+
+    #[test]
+    fn a_full_memory_is_an_error_with_the_size() {
+        let device = VirtualDevice::new(
+            "gpu",
+            Script {
+                memory_bytes: 40,
+                ..Script::default()
+            },
+        );
+        let (old, next, sum) = (buffer(1, &[1; 8]), buffer(2, &[9; 8]), buffer(3, &[0, 0]));
+        let results = execute(&device, &tasks(&old, &next, &sum));
+        assert!(results[0].is_ok() && results[1].is_ok());
+        assert_eq!(
+            results[2],
+            Err(DeviceError::OutOfMemory {
+                device: "gpu".to_owned(),
+                bytes: 32
+            })
+        );
+        assert!(
+            execute(
+                &device,
+                &[Task::Free(BufferId(1)), tasks(&old, &next, &sum)[3].clone()]
+            )[1]
+            .is_ok()
+        );
+    }
+}

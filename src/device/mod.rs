@@ -1,0 +1,185 @@
+//! The devices: whoever can copy bytes and run chunks of kernels.
+//!
+//! A device does as it is told, in order. What it is told, and when, is decided by the plan and the queue; what it may
+//! touch was checked when the dispatch was bound.
+//!
+//! Invariant: a device touches only the bytes that its tasks name.
+
+pub mod cpu;
+pub mod virtual_device;
+
+pub use cpu::CpuDevice;
+pub use virtual_device::VirtualDevice;
+
+use crate::buffer::Storage;
+use crate::id::BufferId;
+use crate::kernel::Kernel;
+use crate::range::Chunk;
+use crate::span::Span;
+use std::fmt;
+use std::sync::Arc;
+
+/// What kind of processor a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeviceKind {
+    /// The cores of the machine.
+    Cpu,
+    /// A GPU.
+    Gpu,
+    /// A GPU's programming interface, run by the cores of the machine: lavapipe, WARP, SwiftShader.
+    SoftwareGpu,
+    /// A device that follows a script, for tests and simulations.
+    Virtual,
+}
+
+/// Where a device computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Home {
+    /// In the host's memory: nothing is ever copied to it or from it.
+    Host,
+    /// In a memory of its own, which it copies from and to the host's.
+    Own,
+}
+
+/// What is known of a device before it has done anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// A name for people, and for choosing devices: `cpu`, or what the driver says.
+    pub name: String,
+    /// What kind of processor it is.
+    pub kind: DeviceKind,
+    /// What the speed of a kernel depends on besides the name: driver and version, the number of threads.
+    pub detail: String,
+    /// Where it computes.
+    pub home: Home,
+    /// The largest buffer that a kernel can be given, in bytes.
+    pub most_binding_bytes: u64,
+}
+
+/// A device of the runtime.
+///
+/// Calls come from one thread, the device's stream, except for [`Device::info`] and [`Device::accepts`].
+pub trait Device: fmt::Debug + Send + Sync {
+    /// What is known of the device. **Must** be implemented, and never change.
+    fn info(&self) -> &DeviceInfo;
+
+    /// Whether the device can run the kernel. **Must** be implemented; **may** compile the kernel, and should then keep
+    /// the result. Asked once for each kernel before its first chunk.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Refused`] with the reason, which the report shows.
+    fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError>;
+
+    /// Does the tasks, in order, and calls `done` with the index of each as it ends. **Must** be implemented.
+    ///
+    /// Returns when every task has ended. A task that can't be done ends with an error, and so do those after it that
+    /// need it; a lost device ends all of them with [`DeviceError::Lost`], and doesn't wait for what will never come.
+    /// Memory is allocated when a task first names a buffer, and starts zeroed. Tasks of one call **may** be submitted
+    /// together, so long as each sees what those before it wrote.
+    fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>));
+}
+
+/// Something that a device is told to do.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Copy bytes from the host's memory to the device's, at the same place in the buffer.
+    Upload(Arc<Storage>, Span),
+    /// Copy bytes from the device's memory to the host's, at the same place in the buffer.
+    Download(Arc<Storage>, Span),
+    /// Set every four bytes of a buffer in the device's memory to a word.
+    Fill(Arc<Storage>, u32),
+    /// Run a chunk of a kernel.
+    Run(Run),
+    /// Give up the memory of a buffer that nobody will name again.
+    Free(BufferId),
+}
+
+/// A chunk of a kernel with all it is bound to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The chunk of its range.
+    pub chunk: Chunk,
+    /// What is bound, one for each binding of the kernel's facts.
+    pub bound: Arc<[Bound]>,
+}
+
+/// What is bound to one variable.
+#[derive(Clone, Debug)]
+pub enum Bound {
+    /// A buffer, or a private copy of one to accumulate in.
+    Buffer(Arc<Storage>),
+    /// The bytes of a value, padded as WGSL has it.
+    Value(Arc<[u8]>),
+}
+
+/// How long a task took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Timing {
+    /// Seconds of the work itself, by the device's own clock where it has one.
+    pub seconds: f64,
+    /// Seconds that the device needed around it: submission and waiting.
+    pub overhead_seconds: f64,
+}
+
+/// Why a device did not do what it was told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The device is gone, with all that its memory held.
+    #[error("`{device}` is lost: {message}")]
+    Lost {
+        /// The device's name.
+        device: String,
+        /// What the driver says.
+        message: String,
+    },
+    /// There is no room for a buffer in the device's memory.
+    #[error(
+        "`{device}` has no memory for a buffer of {bytes} bytes; use smaller buffers, or drop some"
+    )]
+    OutOfMemory {
+        /// The device's name.
+        device: String,
+        /// The buffer's size.
+        bytes: u64,
+    },
+    /// The device can't run the kernel.
+    #[error("`{device}` can't run the kernel: {reason}")]
+    Refused {
+        /// The device's name.
+        device: String,
+        /// Why, and what would help.
+        reason: String,
+    },
+    /// The kernel's hand-written body panicked.
+    #[error("the native body of `{entry}` panicked: {message}")]
+    Panicked {
+        /// The kernel's entry point.
+        entry: String,
+        /// What it said.
+        message: String,
+    },
+    /// The device failed in another way.
+    #[error("`{device}` failed: {message}")]
+    Failed {
+        /// The device's name.
+        device: String,
+        /// What the driver says.
+        message: String,
+    },
+}
+
+impl Bound {
+    /// The buffer, where it is one.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&Arc<Storage>> {
+        match self {
+            Bound::Buffer(storage) => Some(storage),
+            Bound::Value(_) => None,
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The hand-written CPU body of a kernel, and what it gets to see.
+//!
+//! Typed views of bytes that somebody else owns; who lends them, and to how many threads, is the device's affair.
+//!
+//! Invariant: a body sees the elements that its access patterns allow and no others, and those it may write it sees alone.
+
+use super::{BindingKind, Facts};
+use crate::range::{Chunk, Range};
+use bytemuck::Pod;
+use std::cell::Cell;
+use std::fmt;
+use std::ops::{Deref, DerefMut, Index, IndexMut};
+use std::sync::Arc;
+
+/// A closure that does for a part of the range what the kernel's WGSL does.
+pub(crate) type Native = Arc<dyn Fn(&Body<'_>) + Send + Sync>;
+
+/// What is bound to one variable of the kernel, as far as a part of the range may see it.
+pub(crate) enum Slot<'a> {
+    /// Elements to read, the first of which has this index in the buffer.
+    Read(usize, &'a [u8]),
+    /// Elements to read and write; taken by the first who asks.
+    Write(Cell<Option<(usize, &'a mut [u8])>>),
+    /// The bytes of a value.
+    Value(&'a [u8]),
+}
+
+/// A part of a dispatch, as a hand-written body sees it.
+///
+/// The body of a kernel is called for many parts of the range, on many threads. It works on the units
+/// [`Body::units`] of the range's slowest dimension and on all of the others.
+///
+/// # Panics
+///
+/// Its methods panic when a name or a type isn't the kernel's; the panic comes back as the error of the dispatch.
+pub struct Body<'a> {
+    facts: &'a Facts,
+    chunk: Chunk,
+    slots: Vec<Slot<'a>>,
+}
+
+impl<'a> Body<'a> {
+    /// Of the part `chunk`, with a slot for each binding.
+    pub(crate) fn new(facts: &'a Facts, chunk: Chunk, slots: Vec<Slot<'a>>) -> Self {
+        Self {
+            facts,
+            chunk,
+            slots,
+        }
+    }
+
+    /// Which units of the range's slowest dimension the body is to work on: the indices of a one-dimensional range, the
+    /// rows of a two-dimensional one.
+    #[must_use]
+    pub fn units(&self) -> std::ops::Range<usize> {
+        self.chunk.units.indices()
+    }
+
+    /// The undivided range.
+    #[must_use]
+    pub fn range(&self) -> Range {
+        self.chunk.range
+    }
+
+    /// The value bound to a uniform.
+    #[must_use]
+    pub fn value<T: Pod>(&self, name: &str) -> T {
+        match self.slot(name) {
+            Slot::Value(bytes) if bytes.len() >= size_of::<T>() => {
+                bytemuck::pod_read_unaligned(&bytes[..size_of::<T>()])
+            }
+            Slot::Value(bytes) => panic!(
+                "`{name}` has {} bytes, fewer than a {}",
+                bytes.len(),
+                type_name::<T>()
+            ),
+            _ => panic!("`{name}` is a buffer: call `read` or `write`"),
+        }
+    }
+
+    /// The elements of a buffer that is only read.
+    #[must_use]
+    pub fn read<T: Pod>(&self, name: &str) -> View<'a, T> {
+        match self.slot(name) {
+            Slot::Read(first, bytes) => View {
+                first: *first / size_of::<T>(),
+                elements: cast(name, bytes),
+            },
+            Slot::Write(_) => panic!("the kernel writes `{name}`: call `write`"),
+            Slot::Value(_) => panic!("`{name}` is a value: call `value`"),
+        }
+    }
+
+    /// The elements of a buffer that the kernel writes. They can be taken once.
+    #[must_use]
+    pub fn write<T: Pod>(&self, name: &str) -> ViewMut<'a, T> {
+        match self.slot(name) {
+            Slot::Write(taken) => match taken.take() {
+                Some((first, bytes)) => ViewMut {
+                    first: first / size_of::<T>(),
+                    elements: cast_mut(name, bytes),
+                },
+                None => panic!("`{name}` has been taken already: keep the view that `write` gave"),
+            },
+            Slot::Read(..) => panic!("the kernel only reads `{name}`: call `read`"),
+            Slot::Value(_) => panic!("`{name}` is a value: call `value`"),
+        }
+    }
+
+    fn slot(&self, name: &str) -> &Slot<'a> {
+        match self.facts.find(name) {
+            Ok(place) => &self.slots[place],
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("entry", &self.facts.entry)
+            .field("chunk", &self.chunk)
+            .finish_non_exhaustive()
+    }
+}
+
+fn type_name<T>() -> &'static str {
+    std::any::type_name::<T>()
+}
+
+fn cast<'a, T: Pod>(name: &str, bytes: &'a [u8]) -> &'a [T] {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(elements) => elements,
+        Err(error) => panic!(
+            "the elements of `{name}` can't be seen as {}: {error}",
+            type_name::<T>()
+        ),
+    }
+}
+
+fn cast_mut<'a, T: Pod>(name: &str, bytes: &'a mut [u8]) -> &'a mut [T] {
+    match bytemuck::try_cast_slice_mut(bytes) {
+        Ok(elements) => elements,
+        Err(error) => panic!(
+            "the elements of `{name}` can't be seen as {}: {error}",
+            type_name::<T>()
+        ),
+    }
+}
+
+/// Elements of a buffer to read.
+///
+/// Indexing takes the element's index in the whole buffer, as in the WGSL; the view dereferences to the slice of the
+/// elements it shows, which starts at [`View::first`].
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, T> {
+    first: usize,
+    elements: &'a [T],
+}
+
+impl<T> View<'_, T> {
+    /// The index in the buffer of the first element that is shown.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        self.first
+    }
+}
+
+impl<'a, T> View<'a, T> {
+    /// The elements that are shown.
+    #[must_use]
+    pub fn as_slice(&self) -> &'a [T] {
+        self.elements
+    }
+}
+
+impl<T> Deref for View<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.elements
+    }
+}
+
+impl<T> Index<usize> for View<'_, T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: usize) -> &T {
+        &self.elements[index.wrapping_sub(self.first)]
+    }
+}
+
+/// Elements of a buffer to read and write; indexed as a [`View`] is.
+#[derive(Debug)]
+pub struct ViewMut<'a, T> {
+    first: usize,
+    elements: &'a mut [T],
+}
+
+impl<T> ViewMut<'_, T> {
+    /// The index in the buffer of the first element that is shown.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        self.first
+    }
+}
+
+impl<T> Deref for ViewMut<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.elements
+    }
+}
+
+impl<T> DerefMut for ViewMut<'_, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.elements
+    }
+}
+
+impl<T> Index<usize> for ViewMut<'_, T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: usize) -> &T {
+        &self.elements[index.wrapping_sub(self.first)]
+    }
+}
+
+impl<T> IndexMut<usize> for ViewMut<'_, T> {
+    #[inline]
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        &mut self.elements[index.wrapping_sub(self.first)]
+    }
+}
+
+impl super::Kernel {
+    /// Gives the kernel a hand-written CPU body.
+    ///
+    /// The closure is called for parts of the range, on several threads at once; see [`Body`]. It must do what the WGSL
+    /// does, for exactly the invocations of the part: workgroups that reach past the range are cut.
+    ///
+    /// ```
+    /// use divvy::{Access, Kernel};
+    ///
+    /// let double = Kernel::from_wgsl(
+    ///     "@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    ///      @compute @workgroup_size(64)
+    ///      fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    ///          if id.x < arrayLength(&x) { x[id.x] *= 2.0; }
+    ///      }",
+    /// )?
+    /// .access("x", Access::OneToOne)?
+    /// .native(|body| {
+    ///     for x in body.write::<f32>("x").iter_mut() {
+    ///         *x *= 2.0;
+    ///     }
+    /// });
+    /// # Ok::<(), divvy::KernelError>(())
+    /// ```
+    #[must_use]
+    pub fn native(mut self, body: impl Fn(&Body<'_>) + Send + Sync + 'static) -> Self {
+        self.native = Some(Arc::new(body));
+        self
+    }
+
+    /// The hand-written CPU body, if there is one.
+    pub(crate) fn native_body(&self) -> Option<&Native> {
+        self.native.as_ref()
+    }
+}
+
+impl Facts {
+    /// Whether a dispatch may be cut in parts: everything that is written has a pattern that allows it.
+    #[must_use]
+    pub fn is_divisible(&self) -> bool {
+        self.bindings
+            .iter()
+            .zip(&self.patterns)
+            .all(|(binding, pattern)| match binding.kind {
+                BindingKind::Uniform => true,
+                BindingKind::Storage(_) => pattern.is_some(),
+            })
+    }
+}
