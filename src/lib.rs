@@ -21,6 +21,7 @@ pub mod queue;
 pub mod range;
 pub mod span;
 pub mod split;
+pub mod system;
 
 pub use kernel::{Access, Body, Combine, Kernel, KernelError, View, ViewMut};
 pub use range::{Chunk, Range};

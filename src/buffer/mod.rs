@@ -5,7 +5,9 @@
 //! Invariant: a buffer's length never changes.
 
 pub mod coherence;
+pub mod order;
 mod storage;
 
 pub use coherence::Coherence;
+pub use order::Order;
 pub use storage::{ALIGNMENT, OutOfHostMemory, Storage};

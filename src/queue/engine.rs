@@ -12,7 +12,8 @@ use std::collections::{HashMap, VecDeque};
 
 #[derive(Debug)]
 struct Waiting {
-    stream: DeviceId,
+    /// None for the host's own accesses, which start when their thread finds them ready.
+    stream: Option<DeviceId>,
     /// Unfinished commands of other streams that this one waits for.
     unmet: usize,
 }
@@ -25,8 +26,8 @@ struct Waiting {
 ///
 /// let (cpu, gpu) = (DeviceId(0), DeviceId(1));
 /// let mut engine = Engine::new(2);
-/// engine.add(CommandId(1), cpu, &[]);
-/// engine.add(CommandId(2), gpu, &[CommandId(1)]);
+/// engine.add(CommandId(1), Some(cpu), &[]);
+/// engine.add(CommandId(2), Some(gpu), &[CommandId(1)]);
 /// let mut ready = Vec::new();
 /// engine.take_ready(gpu, &mut ready);
 /// assert!(ready.is_empty());
@@ -42,6 +43,8 @@ pub struct Engine {
     dependents: HashMap<CommandId, SmallVec<[CommandId; 4]>>,
     /// Per stream, the commands not handed out yet.
     queued: Vec<VecDeque<CommandId>>,
+    /// The commands without a stream that haven't started.
+    beside: Vec<CommandId>,
     in_flight: usize,
 }
 
@@ -53,16 +56,18 @@ impl Engine {
             commands: HashMap::new(),
             dependents: HashMap::new(),
             queued: (0..devices).map(|_| VecDeque::new()).collect(),
+            beside: Vec::new(),
             in_flight: 0,
         }
     }
 
-    /// Puts a command at the end of its stream. What it depends on and isn't known here has completed long ago.
+    /// Puts a command at the end of its stream, or beside the streams if it has none. What it depends on and isn't known
+    /// here has completed long ago.
     ///
     /// # Panics
     ///
     /// If the stream doesn't exist, or the id is in use.
-    pub fn add(&mut self, command: CommandId, stream: DeviceId, depends_on: &[CommandId]) {
+    pub fn add(&mut self, command: CommandId, stream: Option<DeviceId>, depends_on: &[CommandId]) {
         let mut unmet = 0;
         for earlier in depends_on {
             // A stream runs its commands in order, so one on the same stream is no reason to wait.
@@ -80,7 +85,10 @@ impl Engine {
         }
         let previous = self.commands.insert(command, Waiting { stream, unmet });
         assert!(previous.is_none(), "{command} is in the queue already");
-        self.queued[stream.0 as usize].push_back(command);
+        match stream {
+            Some(stream) => self.queued[stream.0 as usize].push_back(command),
+            None => self.beside.push(command),
+        }
     }
 
     /// Appends to `ready` the commands that may be given to the stream now, in order. They count as in flight until
@@ -95,6 +103,33 @@ impl Engine {
             queued.pop_front();
             self.in_flight += 1;
         }
+    }
+
+    /// Starts a command without a stream if it is ready; it counts as in flight from then on.
+    pub fn start(&mut self, command: CommandId) -> bool {
+        let Some(place) = self.beside.iter().position(|waiting| *waiting == command) else {
+            return false;
+        };
+        if self.commands[&command].unmet > 0 {
+            return false;
+        }
+        self.beside.swap_remove(place);
+        self.in_flight += 1;
+        true
+    }
+
+    /// Whether a stream has a command that may start now.
+    #[must_use]
+    pub fn is_ready(&self, stream: DeviceId) -> bool {
+        self.queued[stream.0 as usize]
+            .front()
+            .is_some_and(|first| self.commands[first].unmet == 0)
+    }
+
+    /// Whether the command hasn't ended.
+    #[must_use]
+    pub fn is_unfinished(&self, command: CommandId) -> bool {
+        self.commands.contains_key(&command)
     }
 
     /// Records that a command in flight has ended well. Commands of other streams may be ready now.
@@ -140,11 +175,10 @@ impl Engine {
 
     /// Forgets every command that wasn't handed out: the first step of planning anew after a loss.
     pub fn clear_queued(&mut self) {
-        for queued in &mut self.queued {
-            for command in queued.drain(..) {
-                self.commands.remove(&command);
-                self.dependents.remove(&command);
-            }
+        let queued = self.queued.iter_mut().flat_map(|queued| queued.drain(..));
+        for command in queued.chain(self.beside.drain(..)) {
+            self.commands.remove(&command);
+            self.dependents.remove(&command);
         }
     }
 }
@@ -166,16 +200,16 @@ mod tests {
     #[test]
     fn a_chain_on_one_stream_is_handed_out_at_once() {
         let mut engine = Engine::new(1);
-        engine.add(CommandId(1), CPU, &[]);
-        engine.add(CommandId(2), CPU, &[CommandId(1)]);
+        engine.add(CommandId(1), Some(CPU), &[]);
+        engine.add(CommandId(2), Some(CPU), &[CommandId(1)]);
         assert_eq!(ready(&mut engine, CPU), [1, 2]);
     }
 
     #[test]
     fn another_stream_waits_for_completion() {
         let mut engine = Engine::new(2);
-        engine.add(CommandId(1), CPU, &[]);
-        engine.add(CommandId(2), GPU, &[CommandId(1), CommandId(1)]);
+        engine.add(CommandId(1), Some(CPU), &[]);
+        engine.add(CommandId(2), Some(GPU), &[CommandId(1), CommandId(1)]);
         assert_eq!(ready(&mut engine, CPU), [1]);
         assert!(ready(&mut engine, GPU).is_empty());
         engine.complete(CommandId(1));
@@ -185,15 +219,29 @@ mod tests {
     #[test]
     fn a_dependency_that_ended_long_ago_is_met() {
         let mut engine = Engine::new(1);
-        engine.add(CommandId(7), CPU, &[CommandId::DONE, CommandId(3)]);
+        engine.add(CommandId(7), Some(CPU), &[CommandId::DONE, CommandId(3)]);
         assert_eq!(ready(&mut engine, CPU), [7]);
+    }
+
+    #[test]
+    fn a_command_beside_the_streams_waits_for_all_it_depends_on_and_blocks_nobody() {
+        let mut engine = Engine::new(1);
+        engine.add(CommandId(1), Some(CPU), &[]);
+        engine.add(CommandId(2), None, &[CommandId(1)]);
+        engine.add(CommandId(3), None, &[]);
+        assert!(!engine.start(CommandId(2)));
+        assert!(engine.start(CommandId(3)) && !engine.start(CommandId(3)));
+        assert_eq!(ready(&mut engine, CPU), [1]);
+        engine.complete(CommandId(1));
+        assert!(engine.start(CommandId(2)));
+        assert_eq!(engine.in_flight(), 2);
     }
 
     #[test]
     fn what_waits_for_a_failure_never_starts_and_is_forgotten() {
         let mut engine = Engine::new(2);
-        engine.add(CommandId(1), GPU, &[]);
-        engine.add(CommandId(2), CPU, &[CommandId(1)]);
+        engine.add(CommandId(1), Some(GPU), &[]);
+        engine.add(CommandId(2), Some(CPU), &[CommandId(1)]);
         assert_eq!(ready(&mut engine, GPU), [1]);
         engine.fail(CommandId(1));
         assert!(ready(&mut engine, CPU).is_empty());
@@ -205,8 +253,8 @@ mod tests {
     #[test]
     fn work_in_flight_ends_normally_after_the_queue_was_cleared() {
         let mut engine = Engine::new(2);
-        engine.add(CommandId(1), CPU, &[]);
-        engine.add(CommandId(2), GPU, &[CommandId(1)]);
+        engine.add(CommandId(1), Some(CPU), &[]);
+        engine.add(CommandId(2), Some(GPU), &[CommandId(1)]);
         assert_eq!(ready(&mut engine, CPU), [1]);
         engine.clear_queued();
         engine.complete(CommandId(1));
@@ -224,7 +272,7 @@ mod tests {
             for (i, (stream, depends_on)) in graph.iter().enumerate() {
                 let id = CommandId(i as u64 + 1);
                 let earlier: Vec<_> = depends_on.iter().copied().filter(|d| *d < id.0).map(CommandId).collect();
-                engine.add(id, DeviceId(*stream), &earlier);
+                engine.add(id, Some(DeviceId(*stream)), &earlier);
                 needs.insert(id, earlier);
             }
             // Streams run in order, so of each stream only the first command in flight may end next.
