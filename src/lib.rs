@@ -17,6 +17,7 @@ pub mod device;
 pub mod id;
 pub mod interval;
 pub mod kernel;
+pub mod plan;
 pub mod queue;
 pub mod range;
 pub mod span;

@@ -113,6 +113,15 @@ impl Coherence {
             .sum()
     }
 
+    /// The first lost elements of `span`.
+    #[must_use]
+    pub fn first_lost(&self, span: Span) -> Option<Span> {
+        self.newest
+            .overlapping(span)
+            .find(|(_, newest)| **newest == Newest::Lost)
+            .map(|(run, _)| run)
+    }
+
     /// Records that `memory` was sent `span` and now holds the newest value too.
     ///
     /// Fresh and lost elements stay what they are: there was nothing to send.

@@ -1,0 +1,626 @@
+//! From a bound dispatch and its chunks to commands: what is copied where, what runs, what is combined.
+//!
+//! Pure: it keeps the books of what every buffer will look like once all that is planned has been done, and touches no
+//! device and no byte. When the commands start is the queue's affair, how large the chunks are the split's.
+//!
+//! Invariant: doing the commands of all plans in any order that their dependencies allow leaves the same bytes as doing
+//! the dispatches whole, one after another.
+
+use crate::buffer::coherence::{LostSpan, MissingSpan};
+use crate::buffer::order::Toucher;
+use crate::buffer::{Coherence, Order};
+use crate::id::{BufferId, CommandId, DeviceId, MemoryId, OperationId};
+use crate::kernel::{Access, Combine, Word};
+use crate::span::Span;
+use crate::system::System;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// What a dispatch does with one of its buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// Whether it is written.
+    pub writes: bool,
+    /// How chunks map to elements; nothing where that isn't known, and then there is one chunk.
+    pub access: Option<Access>,
+    /// What its elements are made of, where they are accumulated.
+    pub word: Option<Word>,
+}
+
+/// A chunk of a dispatch and who runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The device.
+    pub device: DeviceId,
+    /// Units of the range's slowest dimension.
+    pub units: Span,
+}
+
+/// One command of a plan.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Command {
+    /// Its id; ids grow in the order of planning.
+    pub id: CommandId,
+    /// The operation it is part of.
+    pub operation: OperationId,
+    /// The device that does it; none for the host's own access, which the calling thread does.
+    pub device: Option<DeviceId>,
+    /// What it does.
+    pub action: Action,
+    /// Where in [`Plan::depends_on`] the commands stand that must have ended before.
+    depends_on: (u32, u32),
+}
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action {
+    /// Copies elements of a buffer from one memory to another, one of which is the host's.
+    Copy {
+        /// The buffer.
+        buffer: BufferId,
+        /// Where the newest elements are.
+        from: MemoryId,
+        /// Where they are needed.
+        to: MemoryId,
+        /// Which elements.
+        span: Span,
+    },
+    /// Runs a chunk of the operation's kernel.
+    Run {
+        /// Units of the range's slowest dimension.
+        units: Span,
+        /// Whether what it accumulates goes into private copies, filled and combined by commands of their own.
+        private: bool,
+    },
+    /// Makes a private copy of a buffer that starts at the identity of the operation.
+    Fill {
+        /// The private copy, an id of its own.
+        private: BufferId,
+        /// The buffer it is a copy of.
+        of: BufferId,
+        /// The bits of the identity.
+        word: u32,
+    },
+    /// Combines a private copy, which is in the device's memory, into the buffer in the host's.
+    Accumulate {
+        /// The private copy.
+        private: BufferId,
+        /// The buffer it is combined into.
+        into: BufferId,
+        /// With what operation.
+        combine: Combine,
+        /// On what type.
+        word: Word,
+    },
+    /// The calling thread reads elements in the host's memory.
+    HostRead {
+        /// The buffer.
+        buffer: BufferId,
+        /// Which elements.
+        span: Span,
+    },
+    /// The calling thread writes elements in the host's memory.
+    HostWrite {
+        /// The buffer.
+        buffer: BufferId,
+        /// Which elements.
+        span: Span,
+    },
+}
+
+/// The commands of one operation. Kept and filled again, a plan allocates nothing once it has grown.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    commands: Vec<Command>,
+    depends_on: Vec<CommandId>,
+}
+
+impl Plan {
+    /// Forgets the commands and keeps the room they took.
+    pub fn clear(&mut self) {
+        self.commands.clear();
+        self.depends_on.clear();
+    }
+
+    /// The commands, in an order that their dependencies allow.
+    #[must_use]
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+
+    /// What must have ended before the command may start.
+    #[must_use]
+    pub fn depends_on(&self, command: &Command) -> &[CommandId] {
+        &self.depends_on[command.depends_on.0 as usize..command.depends_on.1 as usize]
+    }
+
+    /// The elements copied from one memory to another, in order.
+    #[must_use]
+    pub fn copies(&self, source: MemoryId, target: MemoryId) -> Vec<Span> {
+        let copied = |command: &Command| match command.action {
+            Action::Copy { from, to, span, .. } if from == source && to == target => Some(span),
+            _ => None,
+        };
+        self.commands.iter().filter_map(copied).collect()
+    }
+
+    /// The plan as a graph in the DOT language of Graphviz.
+    #[must_use]
+    pub fn to_dot(&self) -> String {
+        let mut dot = String::from("digraph plan {\n  node [shape=box];\n");
+        for command in &self.commands {
+            let device = command
+                .device
+                .map_or_else(|| "host".to_owned(), |device| device.to_string());
+            let what = match command.action {
+                Action::Copy {
+                    buffer,
+                    from,
+                    to,
+                    span,
+                } => format!("copy {buffer} {span}\\n{from} to {to}"),
+                Action::Run { units, .. } => format!("run {units}"),
+                Action::Fill { private, of, .. } => format!("fill {private} for {of}"),
+                Action::Accumulate {
+                    private,
+                    into,
+                    combine,
+                    ..
+                } => format!("{combine:?} {private} into {into}"),
+                Action::HostRead { buffer, span } => format!("read {buffer} {span}"),
+                Action::HostWrite { buffer, span } => format!("write {buffer} {span}"),
+            };
+            // Writing to a string never fails.
+            let _ = writeln!(dot, "  {0} [label=\"{0} {device}\\n{what}\"];", command.id);
+            for earlier in self.depends_on(command) {
+                let _ = writeln!(dot, "  {earlier} -> {};", command.id);
+            }
+        }
+        dot.push_str("}\n");
+        dot
+    }
+}
+
+/// Elements of a buffer that an operation needs are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostInput {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// The first of the elements.
+    pub span: Span,
+}
+
+/// What is known of one buffer once everything planned is done.
+#[derive(Clone, Debug)]
+struct Account {
+    coherence: Coherence,
+    order: Order,
+}
+
+/// Plans operations one after another.
+#[derive(Clone, Debug)]
+pub struct Planner {
+    system: System,
+    accounts: HashMap<BufferId, Account>,
+    last_command: CommandId,
+    /// Private copies count down from the top, so that they never meet a buffer's id.
+    next_private: u64,
+    missing: Vec<MissingSpan>,
+}
+
+impl Planner {
+    /// Of a system without buffers.
+    #[must_use]
+    pub fn new(system: System) -> Self {
+        Self {
+            system,
+            accounts: HashMap::new(),
+            last_command: CommandId::DONE,
+            next_private: u64::MAX,
+            missing: Vec::new(),
+        }
+    }
+
+    /// The system it plans for.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Learns of a buffer of `len` elements, zero in every memory.
+    pub fn add(&mut self, buffer: BufferId, len: u64) {
+        self.accounts.insert(
+            buffer,
+            Account {
+                coherence: Coherence::fresh(len),
+                order: Order::new(len),
+            },
+        );
+    }
+
+    /// Forgets a buffer that nobody can name any more.
+    pub fn remove(&mut self, buffer: BufferId) {
+        self.accounts.remove(&buffer);
+    }
+
+    /// Sets what a buffer looks like, with no command on it unfinished: the first step of planning anew after a loss.
+    pub fn reset(&mut self, buffer: BufferId, coherence: Coherence) {
+        let order = Order::new(coherence.len());
+        self.accounts.insert(buffer, Account { coherence, order });
+    }
+
+    /// What a buffer will look like once everything planned is done.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer isn't known.
+    #[must_use]
+    pub fn coherence(&self, buffer: BufferId) -> &Coherence {
+        &self.accounts[&buffer].coherence
+    }
+
+    /// Plans chunks of a dispatch whose range has `extent` units in its slowest dimension, and appends the commands.
+    ///
+    /// `whole` says that the chunks are all there will be of the dispatch: then one alone accumulates in the buffer
+    /// itself. `is_unfinished` says which of the commands planned before haven't ended.
+    ///
+    /// # Errors
+    ///
+    /// If elements that a chunk needs are lost. Nothing is planned then.
+    ///
+    /// # Panics
+    ///
+    /// If a pattern doesn't divide a buffer evenly, or chunks are several though a written buffer has no pattern: both
+    /// are refused when the dispatch is bound.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own, and there is one caller"
+    )]
+    pub fn dispatch(
+        &mut self,
+        operation: OperationId,
+        extent: u64,
+        touches: &[Touch],
+        chunks: &[Placed],
+        whole: bool,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) -> Result<(), LostInput> {
+        let private = !(whole
+            && chunks
+                .iter()
+                .filter(|chunk| !chunk.units.is_empty())
+                .count()
+                <= 1);
+        for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
+            for touch in touches {
+                self.check_not_lost(touch.buffer, self.span_of(touch, chunk.units, extent))?;
+            }
+        }
+        for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
+            self.chunk(
+                operation,
+                extent,
+                touches,
+                *chunk,
+                private,
+                is_unfinished,
+                plan,
+            )?;
+        }
+        Ok(())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the inside of the function above"
+    )]
+    fn chunk(
+        &mut self,
+        operation: OperationId,
+        extent: u64,
+        touches: &[Touch],
+        chunk: Placed,
+        private: bool,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) -> Result<(), LostInput> {
+        let memory = self.system.memory(chunk.device);
+        let accumulates = |touch: &Touch| match touch.access {
+            Some(Access::Accumulate(combine)) if private => touch.word.map(|word| (combine, word)),
+            _ => None,
+        };
+        let fills = plan.commands.len();
+        for touch in touches {
+            if let Some((combine, word)) = accumulates(touch) {
+                let private = BufferId(self.next_private);
+                self.next_private -= 1;
+                let action = Action::Fill {
+                    private,
+                    of: touch.buffer,
+                    word: combine.identity(word),
+                };
+                self.push(operation, Some(chunk.device), action, plan);
+            } else {
+                let span = self.span_of(touch, chunk.units, extent);
+                self.bring(operation, touch.buffer, memory, span, is_unfinished, plan)?;
+            }
+        }
+        let filled = fills..plan.commands.len();
+
+        let has_private = touches.iter().any(|touch| accumulates(touch).is_some());
+        let run = self.next(Some(chunk.device));
+        let first = plan.depends_on.len();
+        for touch in touches.iter().filter(|touch| accumulates(touch).is_none()) {
+            let span = self.span_of(touch, chunk.units, extent);
+            let order = &mut self.account(touch.buffer).order;
+            if touch.writes {
+                order.write(run, memory, span, is_unfinished, &mut plan.depends_on);
+                self.account(touch.buffer).coherence.written(memory, span);
+            } else {
+                order.read(run, memory, span, is_unfinished, &mut plan.depends_on);
+            }
+        }
+        let action = Action::Run {
+            units: chunk.units,
+            private: has_private,
+        };
+        plan.commands.push(command(
+            run,
+            operation,
+            action,
+            first,
+            plan.depends_on.len(),
+        ));
+
+        for i in filled {
+            let Action::Fill { private, of, .. } = plan.commands[i].action else {
+                continue;
+            };
+            let touch = touches.iter().find(|touch| touch.buffer == of);
+            let Some((combine, word)) = touch.and_then(accumulates) else {
+                continue;
+            };
+            let all = Span::new(0, self.account(of).coherence.len());
+            self.bring(operation, of, MemoryId::HOST, all, is_unfinished, plan)?;
+            let by = self.next(Some(chunk.device));
+            let first = plan.depends_on.len();
+            plan.depends_on.push(run.command);
+            let account = self
+                .accounts
+                .get_mut(&of)
+                .expect("a dispatch touches buffers that are known");
+            account
+                .order
+                .write(by, MemoryId::HOST, all, is_unfinished, &mut plan.depends_on);
+            account.coherence.written(MemoryId::HOST, all);
+            let action = Action::Accumulate {
+                private,
+                into: of,
+                combine,
+                word,
+            };
+            plan.commands
+                .push(command(by, operation, action, first, plan.depends_on.len()));
+        }
+        Ok(())
+    }
+
+    /// Plans that the calling thread reads elements in the host's memory. The last command is the access itself.
+    ///
+    /// # Errors
+    ///
+    /// If some of the elements are lost. Nothing is planned then.
+    pub fn host_read(
+        &mut self,
+        operation: OperationId,
+        buffer: BufferId,
+        span: Span,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) -> Result<(), LostInput> {
+        self.bring(operation, buffer, MemoryId::HOST, span, is_unfinished, plan)?;
+        let by = self.next(None);
+        let first = plan.depends_on.len();
+        self.account(buffer).order.read(
+            by,
+            MemoryId::HOST,
+            span,
+            is_unfinished,
+            &mut plan.depends_on,
+        );
+        plan.commands.push(command(
+            by,
+            operation,
+            Action::HostRead { buffer, span },
+            first,
+            plan.depends_on.len(),
+        ));
+        Ok(())
+    }
+
+    /// Plans that the calling thread writes elements in the host's memory: the last, and only, command.
+    pub fn host_write(
+        &mut self,
+        operation: OperationId,
+        buffer: BufferId,
+        span: Span,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) {
+        let by = self.next(None);
+        let first = plan.depends_on.len();
+        let account = self.account(buffer);
+        account.order.write(
+            by,
+            MemoryId::HOST,
+            span,
+            is_unfinished,
+            &mut plan.depends_on,
+        );
+        account.coherence.written(MemoryId::HOST, span);
+        plan.commands.push(command(
+            by,
+            operation,
+            Action::HostWrite { buffer, span },
+            first,
+            plan.depends_on.len(),
+        ));
+    }
+
+    /// The elements of a chunk that a device would have to be sent before it could run it, buffer by buffer.
+    pub fn count_missing(
+        &self,
+        extent: u64,
+        touches: &[Touch],
+        chunk: Placed,
+        mut each: impl FnMut(&Touch, u64),
+    ) {
+        let memory = self.system.memory(chunk.device);
+        for touch in touches
+            .iter()
+            .filter(|touch| !matches!(touch.access, Some(Access::Accumulate(_))))
+        {
+            let span = self.span_of(touch, chunk.units, extent);
+            each(
+                touch,
+                self.coherence(touch.buffer).count_missing(memory, span),
+            );
+        }
+    }
+
+    /// Plans the copies that make `span` current in `memory`.
+    fn bring(
+        &mut self,
+        operation: OperationId,
+        buffer: BufferId,
+        memory: MemoryId,
+        span: Span,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) -> Result<(), LostInput> {
+        let mut missing = std::mem::take(&mut self.missing);
+        missing.clear();
+        let found = self
+            .account(buffer)
+            .coherence
+            .missing(memory, span, &mut missing);
+        for MissingSpan { source, span } in &missing {
+            // From one device's memory to another's the way is through the host's.
+            if *source != MemoryId::HOST {
+                self.copy(
+                    operation,
+                    buffer,
+                    (*source, MemoryId::HOST),
+                    *span,
+                    is_unfinished,
+                    plan,
+                );
+            }
+            if memory != MemoryId::HOST {
+                self.copy(
+                    operation,
+                    buffer,
+                    (MemoryId::HOST, memory),
+                    *span,
+                    is_unfinished,
+                    plan,
+                );
+            }
+        }
+        self.missing = missing;
+        found.map_err(|LostSpan(span)| LostInput { buffer, span })
+    }
+
+    fn copy(
+        &mut self,
+        operation: OperationId,
+        buffer: BufferId,
+        (from, to): (MemoryId, MemoryId),
+        span: Span,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) {
+        let device = self.system.owner(from).or(self.system.owner(to));
+        let by = self.next(device);
+        let first = plan.depends_on.len();
+        let account = self.account(buffer);
+        account
+            .order
+            .copy(by, from, to, span, is_unfinished, &mut plan.depends_on);
+        account.coherence.copied(to, span);
+        let action = Action::Copy {
+            buffer,
+            from,
+            to,
+            span,
+        };
+        plan.commands
+            .push(command(by, operation, action, first, plan.depends_on.len()));
+    }
+
+    fn push(
+        &mut self,
+        operation: OperationId,
+        device: Option<DeviceId>,
+        action: Action,
+        plan: &mut Plan,
+    ) {
+        let by = self.next(device);
+        let none = plan.depends_on.len();
+        plan.commands
+            .push(command(by, operation, action, none, none));
+    }
+
+    fn next(&mut self, stream: Option<DeviceId>) -> Toucher {
+        self.last_command.0 += 1;
+        Toucher {
+            command: self.last_command,
+            stream,
+        }
+    }
+
+    fn check_not_lost(&mut self, buffer: BufferId, span: Span) -> Result<(), LostInput> {
+        match self.account(buffer).coherence.first_lost(span) {
+            Some(span) => Err(LostInput { buffer, span }),
+            None => Ok(()),
+        }
+    }
+
+    fn span_of(&self, touch: &Touch, units: Span, extent: u64) -> Span {
+        let len = self.coherence(touch.buffer).len();
+        let Some(access) = touch.access else {
+            return Span::new(0, len);
+        };
+        let elements = access.elements(units, extent, len);
+        elements.expect("an uneven pattern is refused when the dispatch is bound")
+    }
+
+    fn account(&mut self, buffer: BufferId) -> &mut Account {
+        self.accounts
+            .get_mut(&buffer)
+            .expect("an operation touches buffers that are known")
+    }
+}
+
+fn command(
+    by: Toucher,
+    operation: OperationId,
+    action: Action,
+    first: usize,
+    last: usize,
+) -> Command {
+    let depends_on = (first as u32, last as u32);
+    Command {
+        id: by.command,
+        operation,
+        device: by.stream,
+        action,
+        depends_on,
+    }
+}
+
+#[cfg(test)]
+mod tests;
