@@ -18,6 +18,7 @@ pub mod id;
 pub mod interval;
 pub mod kernel;
 pub mod plan;
+pub mod profile;
 pub mod queue;
 pub mod range;
 pub mod span;

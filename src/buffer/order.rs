@@ -122,6 +122,7 @@ mod tests {
 
     const HOST: MemoryId = MemoryId::HOST;
     const GPU: MemoryId = MemoryId(1);
+    const NOTHING: [u64; 0] = [];
 
     struct World {
         order: Order,
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn a_reader_waits_for_what_brought_the_bytes_to_its_memory() {
         let mut world = World::new();
-        assert_eq!(world.write(0, HOST, 0..50), []);
+        assert_eq!(world.write(0, HOST, 0..50), NOTHING);
         assert_eq!(world.copy(1, HOST, GPU, 20..50), [1]);
         assert_eq!(world.read(1, GPU, 0..100), [2]);
         assert_eq!(world.read(0, HOST, 0..100), [1]);
@@ -209,15 +210,15 @@ mod tests {
     #[test]
     fn readers_do_not_wait_for_each_other() {
         let mut world = World::new();
-        assert_eq!(world.read(0, HOST, 0..100), []);
-        assert_eq!(world.read(1, HOST, 0..100), []);
+        assert_eq!(world.read(0, HOST, 0..100), NOTHING);
+        assert_eq!(world.read(1, HOST, 0..100), NOTHING);
     }
 
     #[test]
     fn disjoint_elements_are_in_no_order() {
         let mut world = World::new();
         world.write(0, HOST, 0..50);
-        assert_eq!(world.write(1, GPU, 50..100), []);
+        assert_eq!(world.write(1, GPU, 50..100), NOTHING);
     }
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
             world.write(0, HOST, i * 10..i * 10 + 10);
         }
         world.finished.extend(1..=10);
-        assert_eq!(world.read(0, HOST, 0..100), []);
+        assert_eq!(world.read(0, HOST, 0..100), NOTHING);
         assert_eq!(world.order.touched.runs(), 1);
     }
 

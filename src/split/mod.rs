@@ -4,8 +4,12 @@
 //!
 //! Invariant: the chunks of a partition cover the range exactly, in device order.
 
+mod decide;
+mod guided;
 mod partition;
 mod water_fill;
 
+pub use decide::{Decider, Estimate, Prediction};
+pub use guided::Guided;
 pub use partition::partition;
 pub use water_fill::{Candidate, water_fill};

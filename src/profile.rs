@@ -1,0 +1,384 @@
+//! What was measured: how fast each device runs each kernel, and what its copies and submissions cost.
+//!
+//! Keeps recent samples and answers with medians, in memory and, between processes, in a folder. What is done with the
+//! rates is the split's affair.
+//!
+//! Invariant: nothing that is wrong with the folder ever stops a program: it is said in the log and the profile starts
+//! empty.
+
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// Samples that a median is taken of: as few as keep out a spike, so that a change is followed soon.
+const RECENT: usize = 5;
+/// Changes whenever the file's content or meaning does; files of another version are ignored.
+const VERSION: u32 = 1;
+const FILE: &str = "profile.json";
+const LOCK: &str = "profile.lock";
+
+/// What a rate belongs to. A rate holds for dispatches of about the same size: what one invocation costs may depend on
+/// how many there are, as in an n-body step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// The kernel's key: a hash of its source, entry point, constants and workgroup.
+    #[serde(with = "hex")]
+    pub kernel: u128,
+    /// The device: its name, driver and number of threads.
+    pub device: String,
+    /// The binary logarithm of the number of invocations, rounded down.
+    pub size_class: u32,
+}
+
+impl Key {
+    /// The size class of a dispatch of so many invocations.
+    #[must_use]
+    pub fn size_class_of(invocations: u64) -> u32 {
+        invocations.max(1).ilog2()
+    }
+}
+
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{value:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
+        u128::from_str_radix(&String::deserialize(deserializer)?, 16).map_err(D::Error::custom)
+    }
+}
+
+/// The last few samples of something, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Samples {
+    recent: Vec<f64>,
+    /// How many of them, the last ones, aren't in the folder yet.
+    #[serde(skip)]
+    unsaved: usize,
+}
+
+impl Samples {
+    fn add(&mut self, sample: f64) {
+        if !(sample.is_finite() && sample >= 0.0) {
+            return;
+        }
+        if self.recent.len() == RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push(sample);
+        self.unsaved = (self.unsaved + 1).min(RECENT);
+    }
+
+    fn median(&self) -> Option<f64> {
+        let mut sorted = [0.0; RECENT];
+        let sorted = &mut sorted[..self.recent.len()];
+        sorted.copy_from_slice(&self.recent);
+        sorted.sort_unstable_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        match sorted.len() {
+            0 => None,
+            odd if odd % 2 == 1 => Some(sorted[middle]),
+            _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+        }
+    }
+
+    /// Puts what isn't saved behind what another process may have saved meanwhile.
+    fn behind(&mut self, saved: &Samples) {
+        let own = self
+            .recent
+            .split_off(self.recent.len() - self.unsaved.min(self.recent.len()));
+        let mut all: Vec<f64> = saved
+            .recent
+            .iter()
+            .copied()
+            .filter(|sample| sample.is_finite())
+            .chain(own)
+            .collect();
+        self.recent = all.split_off(all.len().saturating_sub(RECENT));
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct DeviceSamples {
+    overhead_seconds: Samples,
+    bytes_per_second: Samples,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    kernels: Vec<(Key, Samples)>,
+    devices: Vec<(String, DeviceSamples)>,
+}
+
+/// Measured rates and costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    kernels: HashMap<Key, Samples>,
+    devices: HashMap<String, DeviceSamples>,
+}
+
+impl Profile {
+    /// Adds a measured rate, in invocations per second.
+    pub fn add_rate(&mut self, key: &Key, items_per_second: f64) {
+        match self.kernels.get_mut(key) {
+            Some(samples) => samples.add(items_per_second),
+            None => {
+                let mut samples = Samples::default();
+                samples.add(items_per_second);
+                self.kernels.insert(key.clone(), samples);
+            }
+        }
+    }
+
+    /// Adds what a submission cost besides the work, in seconds.
+    pub fn add_overhead(&mut self, device: &str, seconds: f64) {
+        self.device(device).overhead_seconds.add(seconds);
+    }
+
+    /// Adds the speed of a copy to or from a device's memory, in bytes per second.
+    pub fn add_bandwidth(&mut self, device: &str, bytes_per_second: f64) {
+        self.device(device).bytes_per_second.add(bytes_per_second);
+    }
+
+    fn device(&mut self, device: &str) -> &mut DeviceSamples {
+        if !self.devices.contains_key(device) {
+            self.devices
+                .insert(device.to_owned(), DeviceSamples::default());
+        }
+        self.devices.get_mut(device).expect("it was inserted above")
+    }
+
+    /// The median rate, in invocations per second, if the kernel was measured on the device at about this size.
+    #[must_use]
+    pub fn rate(&self, key: &Key) -> Option<f64> {
+        self.kernels.get(key)?.median()
+    }
+
+    /// The median of what a submission costs besides the work, in seconds.
+    #[must_use]
+    pub fn overhead(&self, device: &str) -> Option<f64> {
+        self.devices.get(device)?.overhead_seconds.median()
+    }
+
+    /// The median speed of copies to and from the device's memory, in bytes per second.
+    #[must_use]
+    pub fn bandwidth(&self, device: &str) -> Option<f64> {
+        self.devices.get(device)?.bytes_per_second.median()
+    }
+
+    /// What is stored in the folder; empty, with a word in the log, if there is nothing that can be used.
+    #[must_use]
+    pub fn load(folder: &Path) -> Self {
+        match read(&folder.join(FILE)) {
+            Ok(Some(profile)) => profile,
+            Ok(None) => Self::default(),
+            Err(error) => {
+                log::warn!("the profile in {} is ignored: {error}", folder.display());
+                Self::default()
+            }
+        }
+    }
+
+    /// Adds what is new to the folder, next to what other processes have stored there meanwhile.
+    ///
+    /// The file is replaced in one step, so that nobody ever reads half of one.
+    ///
+    /// # Errors
+    ///
+    /// If the folder can't be written.
+    pub fn save(&mut self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(LOCK))?;
+        lock.lock()?;
+        let mut merged = Self::load(folder);
+        for (key, samples) in &mut self.kernels {
+            samples.behind(merged.kernels.get(key).unwrap_or(&Samples::default()));
+            merged.kernels.insert(key.clone(), samples.clone());
+        }
+        for (name, own) in &mut self.devices {
+            let saved = merged.devices.remove(name).unwrap_or_default();
+            own.overhead_seconds.behind(&saved.overhead_seconds);
+            own.bytes_per_second.behind(&saved.bytes_per_second);
+            merged.devices.insert(name.clone(), own.clone());
+        }
+        let mut kernels: Vec<_> = merged.kernels.into_iter().collect();
+        kernels.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut devices: Vec<_> = merged.devices.into_iter().collect();
+        devices.sort_by(|a, b| a.0.cmp(&b.0));
+        let text = serde_json::to_vec_pretty(&Stored {
+            version: VERSION,
+            kernels,
+            devices,
+        })?;
+        // The lock makes the name ours alone.
+        let draft = folder.join("profile.json.new");
+        fs::write(&draft, text)?;
+        fs::rename(&draft, folder.join(FILE))?;
+        for samples in self.kernels.values_mut() {
+            samples.unsaved = 0;
+        }
+        for device in self.devices.values_mut() {
+            device.overhead_seconds.unsaved = 0;
+            device.bytes_per_second.unsaved = 0;
+        }
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> io::Result<Option<Profile>> {
+    let text = match fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let stored: Stored = serde_json::from_slice(&text)?;
+    if stored.version != VERSION {
+        let message = format!(
+            "it has version {}, and this program reads version {VERSION}",
+            stored.version
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    let trimmed = |mut samples: Samples| {
+        samples
+            .recent
+            .retain(|sample| sample.is_finite() && *sample >= 0.0);
+        samples.recent.truncate(RECENT);
+        samples
+    };
+    let kernels = stored
+        .kernels
+        .into_iter()
+        .map(|(key, samples)| (key, trimmed(samples)))
+        .collect();
+    let devices = stored.devices.into_iter().map(|(name, device)| {
+        let overhead_seconds = trimmed(device.overhead_seconds);
+        (
+            name,
+            DeviceSamples {
+                overhead_seconds,
+                bytes_per_second: trimmed(device.bytes_per_second),
+            },
+        )
+    });
+    Ok(Some(Profile {
+        kernels,
+        devices: devices.collect(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(size_class: u32) -> Key {
+        Key {
+            kernel: u128::MAX - 1,
+            device: "cpu, 2 threads".to_owned(),
+            size_class,
+        }
+    }
+
+    #[test]
+    fn one_spike_does_not_move_the_median() {
+        let mut profile = Profile::default();
+        for rate in [100.0, 101.0, 5.0, 99.0, 100.0] {
+            profile.add_rate(&key(20), rate);
+        }
+        assert_eq!(profile.rate(&key(20)), Some(100.0));
+        assert_eq!(profile.rate(&key(21)), None);
+    }
+
+    #[test]
+    fn a_lasting_change_is_followed() {
+        let mut profile = Profile::default();
+        for rate in [100.0, 100.0, 100.0, 100.0, 100.0, 50.0, 50.0, 50.0] {
+            profile.add_rate(&key(20), rate);
+        }
+        assert_eq!(profile.rate(&key(20)), Some(50.0));
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_sample() {
+        let mut profile = Profile::default();
+        profile.add_rate(&key(20), f64::INFINITY);
+        profile.add_rate(&key(20), f64::NAN);
+        assert_eq!(profile.rate(&key(20)), None);
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut profile = Profile::default();
+        profile.add_rate(&key(20), 3.5e9);
+        profile.add_overhead("gpu", 1e-5);
+        profile.add_bandwidth("gpu", 2e9);
+        profile.save(folder.path()).expect("it can be written");
+        let loaded = Profile::load(folder.path());
+        assert_eq!(loaded.rate(&key(20)), Some(3.5e9));
+        assert_eq!(
+            (loaded.overhead("gpu"), loaded.bandwidth("gpu")),
+            (Some(1e-5), Some(2e9))
+        );
+    }
+
+    #[test]
+    fn two_processes_lose_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut one, mut two) = (Profile::load(folder.path()), Profile::load(folder.path()));
+        one.add_rate(&key(1), 1.0);
+        two.add_rate(&key(2), 2.0);
+        one.add_rate(&key(3), 10.0);
+        two.add_rate(&key(3), 20.0);
+        one.save(folder.path()).expect("it can be written");
+        two.save(folder.path()).expect("it can be written");
+        one.add_rate(&key(3), 30.0);
+        one.save(folder.path()).expect("it can be written");
+        one.save(folder.path()).expect("saving again adds nothing");
+        let all = Profile::load(folder.path());
+        assert_eq!(
+            (all.rate(&key(1)), all.rate(&key(2)), all.rate(&key(3))),
+            (Some(1.0), Some(2.0), Some(20.0))
+        );
+        assert_eq!(all.kernels[&key(3)].recent, [10.0, 20.0, 30.0]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_ignored_and_replaced() {
+        for text in [
+            "",
+            "{",
+            "[1]",
+            r#"{"version":99,"kernels":[],"devices":[]}"#,
+            "\u{0}\u{1}",
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            fs::write(folder.path().join(FILE), text).expect("it can be written");
+            let mut profile = Profile::load(folder.path());
+            assert_eq!(profile, Profile::default());
+            profile.add_rate(&key(20), 1.0);
+            profile.save(folder.path()).expect("it can be written");
+            assert_eq!(Profile::load(folder.path()).rate(&key(20)), Some(1.0));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_an_error_and_no_panic() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("it can be written");
+        assert!(Profile::default().save(&file.join("below")).is_err());
+        assert_eq!(Profile::load(&file.join("below")), Profile::default());
+    }
+}
