@@ -14,6 +14,7 @@
 
 pub mod buffer;
 pub mod device;
+pub mod error;
 pub mod id;
 pub mod interval;
 pub mod kernel;
@@ -21,10 +22,16 @@ pub mod plan;
 pub mod profile;
 pub mod queue;
 pub mod range;
+mod runtime;
 pub mod span;
 pub mod split;
 pub mod system;
+pub mod trace;
 
+pub use error::{Error, Result};
 pub use kernel::{Access, Body, Combine, Kernel, KernelError, View, ViewMut};
+pub use queue::{Comparison, DeviceReport, Report};
 pub use range::{Chunk, Range};
+pub use runtime::{Buffer, Builder, DispatchBuilder, Event, Runtime};
 pub use span::Span;
+pub use split::Policy;

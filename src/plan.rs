@@ -71,28 +71,29 @@ pub enum Action {
     Run {
         /// Units of the range's slowest dimension.
         units: Span,
-        /// Whether what it accumulates goes into private copies, filled and combined by commands of their own.
-        private: bool,
+        /// The private copies that it accumulates in, if it does.
+        group: Option<BufferId>,
     },
     /// Makes a private copy of a buffer that starts at the identity of the operation.
     Fill {
         /// The private copy, an id of its own.
         private: BufferId,
+        /// The chunk's private copies go by the id of the first.
+        group: BufferId,
         /// The buffer it is a copy of.
         of: BufferId,
-        /// The bits of the identity.
-        word: u32,
-    },
-    /// Combines a private copy, which is in the device's memory, into the buffer in the host's.
-    Accumulate {
-        /// The private copy.
-        private: BufferId,
-        /// The buffer it is combined into.
-        into: BufferId,
-        /// With what operation.
+        /// What it is combined with the buffer by.
         combine: Combine,
         /// On what type.
         word: Word,
+    },
+    /// Combines the private copies of a chunk, which are in the device's memory, into the buffers in the host's: all of
+    /// them or, if the device fails, none.
+    Accumulate {
+        /// The chunk's private copies.
+        group: BufferId,
+        /// Units of the chunk.
+        units: Span,
     },
     /// The calling thread reads elements in the host's memory.
     HostRead {
@@ -162,13 +163,13 @@ impl Plan {
                     span,
                 } => format!("copy {buffer} {span}\\n{from} to {to}"),
                 Action::Run { units, .. } => format!("run {units}"),
-                Action::Fill { private, of, .. } => format!("fill {private} for {of}"),
-                Action::Accumulate {
+                Action::Fill {
                     private,
-                    into,
+                    of,
                     combine,
                     ..
-                } => format!("{combine:?} {private} into {into}"),
+                } => format!("fill {private} for {of} ({combine:?})"),
+                Action::Accumulate { units, .. } => format!("accumulate {units}"),
                 Action::HostRead { buffer, span } => format!("read {buffer} {span}"),
                 Action::HostWrite { buffer, span } => format!("write {buffer} {span}"),
             };
@@ -264,7 +265,8 @@ impl Planner {
     /// Plans chunks of a dispatch whose range has `extent` units in its slowest dimension, and appends the commands.
     ///
     /// `whole` says that the chunks are all there will be of the dispatch: then one alone accumulates in the buffer
-    /// itself. `is_unfinished` says which of the commands planned before haven't ended.
+    /// itself. `is_unfinished` says which of the commands of earlier
+    /// plans haven't ended.
     ///
     /// # Errors
     ///
@@ -288,6 +290,8 @@ impl Planner {
         is_unfinished: &dyn Fn(CommandId) -> bool,
         plan: &mut Plan,
     ) -> Result<(), LostInput> {
+        let before = self.last_command;
+        let is_unfinished = &move |command: CommandId| command > before || is_unfinished(command);
         let private = !(whole
             && chunks
                 .iter()
@@ -332,40 +336,48 @@ impl Planner {
             Some(Access::Accumulate(combine)) if private => touch.word.map(|word| (combine, word)),
             _ => None,
         };
-        let fills = plan.commands.len();
+        let mut group = None;
         for touch in touches {
             if let Some((combine, word)) = accumulates(touch) {
                 let private = BufferId(self.next_private);
                 self.next_private -= 1;
+                let group = *group.get_or_insert(private);
                 let action = Action::Fill {
                     private,
+                    group,
                     of: touch.buffer,
-                    word: combine.identity(word),
+                    combine,
+                    word,
                 };
-                self.push(operation, Some(chunk.device), action, plan);
+                let by = self.next(Some(chunk.device));
+                let none = plan.depends_on.len();
+                plan.commands
+                    .push(command(by, operation, action, none, none));
             } else {
                 let span = self.span_of(touch, chunk.units, extent);
                 self.bring(operation, touch.buffer, memory, span, is_unfinished, plan)?;
             }
         }
-        let filled = fills..plan.commands.len();
 
-        let has_private = touches.iter().any(|touch| accumulates(touch).is_some());
         let run = self.next(Some(chunk.device));
         let first = plan.depends_on.len();
         for touch in touches.iter().filter(|touch| accumulates(touch).is_none()) {
             let span = self.span_of(touch, chunk.units, extent);
-            let order = &mut self.account(touch.buffer).order;
+            let account = self.account(touch.buffer);
             if touch.writes {
-                order.write(run, memory, span, is_unfinished, &mut plan.depends_on);
-                self.account(touch.buffer).coherence.written(memory, span);
+                account
+                    .order
+                    .write(run, memory, span, is_unfinished, &mut plan.depends_on);
+                account.coherence.written(memory, span);
             } else {
-                order.read(run, memory, span, is_unfinished, &mut plan.depends_on);
+                account
+                    .order
+                    .read(run, memory, span, is_unfinished, &mut plan.depends_on);
             }
         }
         let action = Action::Run {
             units: chunk.units,
-            private: has_private,
+            group,
         };
         plan.commands.push(command(
             run,
@@ -375,36 +387,115 @@ impl Planner {
             plan.depends_on.len(),
         ));
 
-        for i in filled {
-            let Action::Fill { private, of, .. } = plan.commands[i].action else {
-                continue;
-            };
-            let touch = touches.iter().find(|touch| touch.buffer == of);
-            let Some((combine, word)) = touch.and_then(accumulates) else {
-                continue;
-            };
-            let all = Span::new(0, self.account(of).coherence.len());
-            self.bring(operation, of, MemoryId::HOST, all, is_unfinished, plan)?;
-            let by = self.next(Some(chunk.device));
-            let first = plan.depends_on.len();
-            plan.depends_on.push(run.command);
-            let account = self
-                .accounts
-                .get_mut(&of)
-                .expect("a dispatch touches buffers that are known");
+        match group {
+            Some(group) => self.combine(
+                operation,
+                extent,
+                touches,
+                chunk,
+                (group, run.command),
+                is_unfinished,
+                plan,
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Plans that the private copies of a chunk whose run has ended are combined: the second half of a chunk that
+    /// accumulates, when it is planned anew.
+    ///
+    /// # Errors
+    ///
+    /// If elements that they are combined into are lost. Nothing is planned then.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own, and there is one caller"
+    )]
+    pub fn accumulate(
+        &mut self,
+        operation: OperationId,
+        extent: u64,
+        touches: &[Touch],
+        chunk: Placed,
+        group: BufferId,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) -> Result<(), LostInput> {
+        let before = self.last_command;
+        let is_unfinished = &move |command: CommandId| command > before || is_unfinished(command);
+        for touch in touches
+            .iter()
+            .filter(|touch| matches!(touch.access, Some(Access::Accumulate(_))))
+        {
+            self.check_not_lost(touch.buffer, self.span_of(touch, chunk.units, extent))?;
+        }
+        self.combine(
+            operation,
+            extent,
+            touches,
+            chunk,
+            (group, CommandId::DONE),
+            is_unfinished,
+            plan,
+        )
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the inside of the function above"
+    )]
+    fn combine(
+        &mut self,
+        operation: OperationId,
+        extent: u64,
+        touches: &[Touch],
+        chunk: Placed,
+        (group, run): (BufferId, CommandId),
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        plan: &mut Plan,
+    ) -> Result<(), LostInput> {
+        let combined = |touch: &&Touch| matches!(touch.access, Some(Access::Accumulate(_)));
+        for touch in touches.iter().filter(combined) {
+            let all = self.span_of(touch, chunk.units, extent);
+            self.bring(
+                operation,
+                touch.buffer,
+                MemoryId::HOST,
+                all,
+                is_unfinished,
+                plan,
+            )?;
+        }
+        let by = self.next(Some(chunk.device));
+        let first = plan.depends_on.len();
+        plan.depends_on.push(run);
+        for touch in touches.iter().filter(combined) {
+            let all = self.span_of(touch, chunk.units, extent);
+            let account = self.account(touch.buffer);
             account
                 .order
                 .write(by, MemoryId::HOST, all, is_unfinished, &mut plan.depends_on);
             account.coherence.written(MemoryId::HOST, all);
-            let action = Action::Accumulate {
-                private,
-                into: of,
-                combine,
-                word,
-            };
-            plan.commands
-                .push(command(by, operation, action, first, plan.depends_on.len()));
         }
+        // What the run wrote counts with what it accumulated: if a device is lost in between, neither does.
+        let memory = self.system.memory(chunk.device);
+        for touch in touches
+            .iter()
+            .filter(|touch| touch.writes && !combined(touch))
+        {
+            let span = self.span_of(touch, chunk.units, extent);
+            let account = self.account(touch.buffer);
+            account
+                .order
+                .write(by, memory, span, is_unfinished, &mut plan.depends_on);
+            account.coherence.written(memory, span);
+        }
+        let action = Action::Accumulate {
+            group,
+            units: chunk.units,
+        };
+        plan.commands
+            .push(command(by, operation, action, first, plan.depends_on.len()));
         Ok(())
     }
 
@@ -421,6 +512,8 @@ impl Planner {
         is_unfinished: &dyn Fn(CommandId) -> bool,
         plan: &mut Plan,
     ) -> Result<(), LostInput> {
+        let before = self.last_command;
+        let is_unfinished = &move |command: CommandId| command > before || is_unfinished(command);
         self.bring(operation, buffer, MemoryId::HOST, span, is_unfinished, plan)?;
         let by = self.next(None);
         let first = plan.depends_on.len();
@@ -559,19 +652,6 @@ impl Planner {
         };
         plan.commands
             .push(command(by, operation, action, first, plan.depends_on.len()));
-    }
-
-    fn push(
-        &mut self,
-        operation: OperationId,
-        device: Option<DeviceId>,
-        action: Action,
-        plan: &mut Plan,
-    ) {
-        let by = self.next(device);
-        let none = plan.depends_on.len();
-        plan.commands
-            .push(command(by, operation, action, none, none));
     }
 
     fn next(&mut self, stream: Option<DeviceId>) -> Toucher {

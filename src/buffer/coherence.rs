@@ -146,6 +146,24 @@ impl Coherence {
         self.newest.insert(span, Newest::Lost);
     }
 
+    /// Records that work which failed may have changed `span` in `memory`: what no other memory holds is lost.
+    pub fn dirtied(&mut self, memory: MemoryId, span: Span) {
+        self.newest.update(span, |_, newest| match newest {
+            // The host still has the zeros. Others have too, but they can't all be listed here.
+            Newest::Fresh if memory != MemoryId::HOST => {
+                *newest = Newest::In(SmallVec::from_slice(&[MemoryId::HOST]))
+            }
+            Newest::Fresh => *newest = Newest::Lost,
+            Newest::In(memories) => {
+                memories.retain(|held| *held != memory);
+                if memories.is_empty() {
+                    *newest = Newest::Lost;
+                }
+            }
+            Newest::Lost => {}
+        });
+    }
+
     /// Forgets `memory`, which is gone, and returns the spans that no other memory holds: they are lost.
     pub fn drop_memory(&mut self, memory: MemoryId) -> Vec<Span> {
         let mut lost = Vec::new();
@@ -241,6 +259,21 @@ mod tests {
         assert!(missing(&coherence, HOST, 0..5).is_empty());
         let error = coherence.missing(HOST, Span::new(0, 10), &mut Vec::new());
         assert_eq!(error, Err(LostSpan(Span::new(5, 8))));
+    }
+
+    #[test]
+    fn failed_work_spoils_only_the_memory_it_ran_in() {
+        let mut coherence = Coherence::fresh(10);
+        coherence.written(HOST, Span::new(0, 4));
+        coherence.copied(GPU, Span::new(0, 4));
+        coherence.written(GPU, Span::new(4, 6));
+        coherence.dirtied(GPU, Span::new(0, 10));
+        assert_eq!(
+            coherence.first_lost(Span::new(0, 10)),
+            Some(Span::new(4, 6))
+        );
+        assert!(missing(&coherence, HOST, 0..4).is_empty());
+        assert_eq!(missing(&coherence, GPU, 6..10), [(HOST, Span::new(6, 10))]);
     }
 
     #[test]

@@ -74,8 +74,9 @@ pub trait Device: fmt::Debug + Send + Sync {
 
     /// Does the tasks, in order, and calls `done` with the index of each as it ends. **Must** be implemented.
     ///
-    /// Returns when every task has ended. A task that can't be done ends with an error, and so do those after it that
-    /// need it; a lost device ends all of them with [`DeviceError::Lost`], and doesn't wait for what will never come.
+    /// Returns when every task has ended. After one that fails, those behind it are not begun and end with
+    /// [`DeviceError::NotBegun`]; [`in_order`] does that for a device that does one task after another. A lost device
+    /// doesn't wait for what will never come.
     /// Memory is allocated when a task first names a buffer, and starts zeroed. Tasks of one call **may** be submitted
     /// together, so long as each sees what those before it wrote.
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>));
@@ -163,6 +164,9 @@ pub enum DeviceError {
         /// What it said.
         message: String,
     },
+    /// The device didn't begin with it, because something before it failed.
+    #[error("not begun, because what came before it failed")]
+    NotBegun,
     /// The device failed in another way.
     #[error("`{device}` failed: {message}")]
     Failed {
@@ -181,5 +185,24 @@ impl Bound {
             Bound::Buffer(storage) => Some(storage),
             Bound::Value(_) => None,
         }
+    }
+}
+
+/// Does tasks one after another with `one`, up to the first that fails: [`Device::execute`] for devices that have no
+/// better way.
+pub fn in_order(
+    tasks: &[Task],
+    done: &mut dyn FnMut(usize, Result<Timing, DeviceError>),
+    mut one: impl FnMut(&Task) -> Result<Timing, DeviceError>,
+) {
+    let mut has_failed = false;
+    for (i, task) in tasks.iter().enumerate() {
+        let result = if has_failed {
+            Err(DeviceError::NotBegun)
+        } else {
+            one(task)
+        };
+        has_failed |= result.is_err();
+        done(i, result);
     }
 }

@@ -6,7 +6,9 @@
 //! Invariant: after a scripted loss nothing is done any more, and every task ends with an error.
 
 use super::cpu::{accepts_native, run_native};
-use super::{Bound, Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing};
+use super::{
+    Bound, Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, in_order,
+};
 use crate::buffer::Storage;
 use crate::id::BufferId;
 use crate::kernel::Kernel;
@@ -184,12 +186,11 @@ impl Device for VirtualDevice {
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
-        for (i, task) in tasks.iter().enumerate() {
-            let result = self.one(
+        in_order(tasks, done, |task| {
+            self.one(
                 &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
                 task,
-            );
-            done(i, result);
-        }
+            )
+        });
     }
 }

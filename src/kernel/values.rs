@@ -16,6 +16,12 @@ pub enum ValueError {
         /// The variable's name.
         name: String,
     },
+    /// The variable takes a value.
+    #[error("`{name}` is a `var<uniform>`: give it a value with `.value(\"{name}\", value)`")]
+    IsValue {
+        /// The variable's name.
+        name: String,
+    },
     /// The value's size isn't that of the WGSL type.
     #[error(
         "`{name}` is a `{wgsl}` of {expected} bytes, but the value, a `{rust}`, has {actual}{hint}"

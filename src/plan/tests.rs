@@ -169,7 +169,7 @@ fn several_chunks_accumulate_in_private_copies_combined_in_order() {
         .iter()
         .map(|command| match command.action {
             Action::Fill { .. } => "fill",
-            Action::Run { private: true, .. } => "run",
+            Action::Run { group: Some(_), .. } => "run",
             Action::Accumulate { .. } => "accumulate",
             _ => "other",
         })
@@ -232,6 +232,23 @@ fn a_host_write_waits_for_readers_and_brings_nothing() {
     };
     let run = read.commands().last().expect("a run").id;
     assert!(plan.depends_on(write).contains(&run));
+}
+
+#[test]
+fn commands_of_one_plan_are_ordered_whatever_has_ended_before() {
+    let mut world = World::new(1);
+    let a = world.filled(10);
+    world.dispatch(10, &[writes(a)], &[(GPU, 0..10)]);
+    let mut plan = Plan::default();
+    world
+        .planner
+        .host_read(OperationId(9), a, Span::new(0, 10), &|_| false, &mut plan)
+        .expect("nothing is lost");
+    let [copy, read] = plan.commands() else {
+        panic!("a copy and the access")
+    };
+    assert_eq!(plan.depends_on(read), [copy.id]);
+    assert!(plan.depends_on(copy).is_empty());
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl Engine {
     /// If the command isn't in the queue.
     pub fn fail(&mut self, command: CommandId) {
         self.retire(command);
+        self.dependents.remove(&command);
     }
 
     fn retire(&mut self, command: CommandId) {

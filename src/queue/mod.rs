@@ -5,5 +5,12 @@
 //! Invariant: a command starts after everything it depends on has completed.
 
 mod engine;
+mod executor;
+mod operation;
+mod report;
+mod state;
 
 pub use engine::Engine;
+pub(crate) use executor::Queue;
+pub(crate) use operation::{Completion, Dispatch, Hold, Request, Resolved};
+pub use report::{Comparison, DeviceReport, Report};

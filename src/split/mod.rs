@@ -7,9 +7,11 @@
 mod decide;
 mod guided;
 mod partition;
+mod policy;
 mod water_fill;
 
 pub use decide::{Decider, Estimate, Prediction};
 pub use guided::Guided;
 pub use partition::partition;
+pub use policy::{Policy, UnknownPolicy};
 pub use water_fill::{Candidate, water_fill};

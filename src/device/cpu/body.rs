@@ -61,7 +61,7 @@ pub(crate) fn run_native<'a>(
         bound: &bound,
     };
     let sub_chunks = lender.sub_chunks();
-    let call = |chunk: Chunk, private: &Private| {
+    let call = |chunk: Chunk, private: &Accumulators| {
         native(&Body::new(facts, chunk, lender.slots(chunk, private)))
     };
     catch_unwind(AssertUnwindSafe(|| {
@@ -70,7 +70,7 @@ pub(crate) fn run_native<'a>(
             .iter()
             .any(|pattern| matches!(pattern, Some(Access::Accumulate(_))));
         if !accumulates {
-            let none = Private(Vec::new());
+            let none = Accumulators(Vec::new());
             sub_chunks
                 .into_par_iter()
                 .for_each(|chunk| call(chunk, &none));
@@ -91,7 +91,7 @@ pub(crate) fn run_native<'a>(
                     .for_each(|(into, from)| into.combine(from));
                 a
             });
-        lender.add_to_bound(&total.unwrap_or(Private(Vec::new())));
+        lender.add_to_bound(&total.unwrap_or(Accumulators(Vec::new())));
     }))
     .map_err(panicked)
 }
@@ -149,7 +149,7 @@ impl Accumulator {
 }
 
 /// The accumulators of all bindings that have one.
-struct Private(Vec<Accumulator>);
+struct Accumulators(Vec<Accumulator>);
 
 struct Lender<'a> {
     facts: &'a Facts,
@@ -184,7 +184,7 @@ impl Lender<'_> {
         starts.map(part).collect()
     }
 
-    fn private(&self) -> Private {
+    fn private(&self) -> Accumulators {
         let accumulator = |(place, pattern): (usize, &Option<Access>)| {
             let &Some(Access::Accumulate(combine)) = pattern else {
                 return None;
@@ -199,7 +199,7 @@ impl Lender<'_> {
                 storage,
             })
         };
-        Private(
+        Accumulators(
             self.facts
                 .patterns
                 .iter()
@@ -209,7 +209,7 @@ impl Lender<'_> {
         )
     }
 
-    fn add_to_bound(&self, private: &Private) {
+    fn add_to_bound(&self, private: &Accumulators) {
         for accumulator in &private.0 {
             if let Bound::Buffer(target) = self.bound[accumulator.place] {
                 combine(
@@ -223,7 +223,7 @@ impl Lender<'_> {
     }
 
     /// What the sub-chunk may see of each binding.
-    fn slots<'b>(&'b self, chunk: Chunk, private: &'b Private) -> Vec<Slot<'b>> {
+    fn slots<'b>(&'b self, chunk: Chunk, private: &'b Accumulators) -> Vec<Slot<'b>> {
         let extent = chunk.range.extents()[chunk.slowest];
         let slot = |(place, bound): (usize, &&'b Bound)| {
             let binding = &self.facts.bindings[place];

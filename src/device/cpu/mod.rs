@@ -7,9 +7,9 @@
 
 mod body;
 
-pub(crate) use body::{copy, fill, run_native};
+pub(crate) use body::{combine, copy, fill, run_native};
 
-use super::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Task, Timing};
+use super::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Task, Timing, in_order};
 use crate::kernel::Kernel;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::time::Instant;
@@ -77,31 +77,28 @@ impl Device for CpuDevice {
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
-        for (i, task) in tasks.iter().enumerate() {
+        in_order(tasks, done, |task| {
             let start = Instant::now();
-            let result = match task {
+            match task {
                 Task::Run(run) => self
                     .pool
-                    .install(|| run_native(&self.info.name, run, run.bound.iter())),
-                Task::Fill(storage, word) => storage
-                    .allocate()
-                    .map(|()| fill(storage, *word))
-                    .map_err(|error| DeviceError::OutOfMemory {
+                    .install(|| run_native(&self.info.name, run, run.bound.iter()))?,
+                Task::Fill(storage, word) => {
+                    let no_room = |_| DeviceError::OutOfMemory {
                         device: self.info.name.clone(),
-                        bytes: error.bytes,
-                    }),
+                        bytes: storage.bytes(),
+                    };
+                    storage.allocate().map_err(no_room)?;
+                    fill(storage, *word);
+                }
                 // The host's memory is the CPU's own: there is nothing to copy, and buffers free themselves.
-                Task::Upload(..) | Task::Download(..) | Task::Free(_) => Ok(()),
-            };
-            let seconds = start.elapsed().as_secs_f64();
-            done(
-                i,
-                result.map(|()| Timing {
-                    seconds,
-                    overhead_seconds: 0.0,
-                }),
-            );
-        }
+                Task::Upload(..) | Task::Download(..) | Task::Free(_) => {}
+            }
+            Ok(Timing {
+                seconds: start.elapsed().as_secs_f64(),
+                overhead_seconds: 0.0,
+            })
+        });
     }
 }
 

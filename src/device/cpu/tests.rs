@@ -132,19 +132,16 @@ fn a_panic_in_a_body_is_an_error_and_the_device_stays_usable() {
     });
     let buffers = [buffer(1, &[1; 64]), buffer(2, &[0; 64]), buffer(3, &[0; 2])];
     let [old, next, sum] = &buffers;
-    let results = execute(
-        &device,
-        &[
-            run(&broken, Span::new(0, 64), 64, &[old, next, sum]),
-            run(&blur(), Span::new(0, 64), 64, &[old, next, sum]),
-        ],
-    );
+    let tasks =
+        [&broken, &blur()].map(|kernel| run(kernel, Span::new(0, 64), 64, &[old, next, sum]));
+    let results = execute(&device, &tasks);
     let error = results[0].clone().unwrap_err();
     assert!(
         matches!(&error, DeviceError::Panicked { message, .. } if message.contains("olt")),
         "{error}"
     );
-    assert!(results[1].is_ok());
+    assert_eq!(results[1], Err(DeviceError::NotBegun));
+    assert!(execute(&device, &tasks[1..])[0].is_ok());
 }
 
 #[test]
@@ -196,6 +193,12 @@ mod scripted {
             let results = execute(&device, &tasks(&old, &next, &sum));
             for (i, result) in results.iter().enumerate() {
                 assert_eq!(result.is_ok(), i < lost_at, "task {i}: {result:?}");
+                let is_first = i == lost_at;
+                assert_eq!(
+                    matches!(result, Err(DeviceError::Lost { .. })),
+                    is_first,
+                    "task {i}: {result:?}"
+                );
             }
             assert_eq!(words(&next), [9; 8]);
         }

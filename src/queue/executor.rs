@@ -1,0 +1,409 @@
+//! The threads that keep the devices busy.
+//!
+//! One for each device: it takes what is ready from the state, has the device do it, and says what became of it. The only
+//! place that calls devices.
+//!
+//! Invariant: the lock on the state is never held while a device works or the host copies.
+
+use super::operation::{Completion, Request};
+use super::report::Report;
+use super::state::{Private, State};
+use crate::buffer::Storage;
+use crate::device::cpu::combine;
+use crate::device::{Bound, Device, DeviceError, Run, Task, Timing};
+use crate::error::Result;
+use crate::id::{BufferId, CommandId, DeviceId, MemoryId};
+use crate::plan::Action;
+use crate::profile::Profile;
+use crate::range::Chunk;
+use crate::span::Span;
+use crate::trace::Recorder;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// The devices and what they have to do.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    devices: Vec<Arc<dyn Device>>,
+    inner: Mutex<Inner>,
+    /// One for each device: it may have something to do.
+    wakes: Vec<Condvar>,
+    /// Something has ended: a host access may be ready.
+    changed: Condvar,
+    abandoned: Arc<Mutex<Vec<BufferId>>>,
+    trace: Option<Recorder>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    stopping: bool,
+}
+
+/// Something the device is told to do, and what it is part of.
+struct Step {
+    task: Task,
+    name: String,
+    /// The command that ends with this task.
+    ends: Option<CommandId>,
+    /// What the host combines when the task has ended.
+    combines: Vec<(Private, Arc<Storage>)>,
+}
+
+impl Queue {
+    pub(crate) fn new(
+        devices: Vec<Arc<dyn Device>>,
+        profile: Profile,
+        trace: Option<Recorder>,
+    ) -> Result<Self> {
+        let infos: Vec<_> = devices.iter().map(|device| device.info()).collect();
+        let inner = Mutex::new(Inner {
+            state: State::new(&infos, profile),
+            stopping: false,
+        });
+        let wakes = devices.iter().map(|_| Condvar::new()).collect();
+        let shared = Arc::new(Shared {
+            devices,
+            inner,
+            wakes,
+            changed: Condvar::new(),
+            abandoned: Arc::default(),
+            trace,
+        });
+        let mut queue = Self {
+            shared: shared.clone(),
+            threads: Vec::new(),
+        };
+        for i in 0..shared.devices.len() {
+            let (shared, name) = (shared.clone(), format!("divvy-stream-{i}"));
+            let thread = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || shared.stream(i));
+            queue
+                .threads
+                .push(thread.map_err(|error| DeviceError::Failed {
+                    device: queue.shared.devices[i].info().name.clone(),
+                    message: format!("the system gives no thread for it: {error}"),
+                })?);
+        }
+        Ok(queue)
+    }
+
+    pub(crate) fn devices(&self) -> &[Arc<dyn Device>] {
+        &self.shared.devices
+    }
+
+    /// Where a buffer is to be listed when nobody holds it any more.
+    pub(crate) fn abandoned(&self) -> Arc<Mutex<Vec<BufferId>>> {
+        self.shared.abandoned.clone()
+    }
+
+    pub(crate) fn add_buffer(
+        &self,
+        len: u64,
+        element_bytes: u64,
+        type_name: &'static str,
+    ) -> Arc<Storage> {
+        self.shared
+            .lock()
+            .state
+            .add_buffer(len, element_bytes, type_name)
+    }
+
+    /// Submits a dispatch; its outcome will be in what is returned.
+    pub(crate) fn submit(&self, request: Request) -> Arc<Completion> {
+        let mut inner = self.shared.lock();
+        let (_, completion) = inner.state.submit(request);
+        self.shared.notify(&inner);
+        completion
+    }
+
+    /// Waits until the calling thread may access the host's memory as the request says, lets it, and ends the access.
+    pub(crate) fn access(&self, request: Request, access: impl FnOnce()) -> Result<Report> {
+        let mut inner = self.shared.lock();
+        let (id, completion) = inner.state.submit(request);
+        self.shared.notify(&inner);
+        let command = loop {
+            if let Some(outcome) = completion.get() {
+                // It can't be done; or it had nothing to wait for and nothing to do.
+                return outcome;
+            }
+            match inner.state.start_access(id) {
+                Some(command) => break command,
+                None => {
+                    inner = self
+                        .shared
+                        .changed
+                        .wait(inner)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
+            }
+        };
+        drop(inner);
+        access();
+        let mut inner = self.shared.lock();
+        inner.state.ended(command, Ok(Timing::default()));
+        self.shared.notify(&inner);
+        drop(inner);
+        completion.wait()
+    }
+
+    /// The profile as it is now.
+    pub(crate) fn with_profile<T>(&self, look: impl FnOnce(&mut Profile) -> T) -> T {
+        look(&mut self.shared.lock().state.profile)
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        inner.stopping = true;
+        inner.state.cancel();
+        drop(inner);
+        self.shared.wakes.iter().for_each(Condvar::notify_all);
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // A stream that panicked has said so already.
+            let _ = thread.join();
+        }
+        if let Some(trace) = &self.shared.trace {
+            trace.write();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut abandoned = self
+            .abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !abandoned.is_empty() {
+            inner.state.forget(&mut abandoned);
+        }
+        drop(abandoned);
+        inner
+    }
+
+    /// Wakes whoever may have something to do.
+    fn notify(&self, inner: &Inner) {
+        for (i, wake) in self.wakes.iter().enumerate() {
+            if inner.state.has_work(DeviceId(i as u32)) {
+                wake.notify_one();
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// The life of a device's thread.
+    fn stream(&self, index: usize) {
+        let device = DeviceId(index as u32);
+        let mut ready = Vec::new();
+        loop {
+            let mut inner = self.lock();
+            let (steps, frees) = loop {
+                if inner.stopping {
+                    return;
+                }
+                ready.clear();
+                inner.state.take_ready(device, &mut ready);
+                let frees = inner.state.take_frees(device);
+                if !ready.is_empty() || !frees.is_empty() {
+                    break (self.steps(&mut inner.state, &ready), frees);
+                }
+                inner = self.wakes[index]
+                    .wait(inner)
+                    .unwrap_or_else(PoisonError::into_inner);
+            };
+            drop(inner);
+            let frees: Vec<_> = frees.into_iter().map(Task::Free).collect();
+            if !frees.is_empty() {
+                self.devices[index].execute(&frees, &mut |_, _| ());
+            }
+            self.execute(index, steps);
+        }
+    }
+
+    /// What the device is to be told for the commands.
+    fn steps(&self, state: &mut State, ready: &[CommandId]) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(ready.len());
+        for id in ready {
+            state.begun(*id);
+            let command = *state.command(*id);
+            let mut step = |task, name: String| {
+                steps.push(Step {
+                    task,
+                    name,
+                    ends: Some(*id),
+                    combines: Vec::new(),
+                })
+            };
+            match command.action {
+                Action::Copy {
+                    buffer,
+                    from,
+                    to: _,
+                    span,
+                } => {
+                    let (storage, element_bytes) = state.storage(buffer);
+                    let bytes = span.scaled(element_bytes);
+                    if from == MemoryId::HOST {
+                        step(
+                            Task::Upload(storage, bytes),
+                            format!("to device {buffer} {span}"),
+                        );
+                    } else {
+                        step(
+                            Task::Download(storage, bytes),
+                            format!("from device {buffer} {span}"),
+                        );
+                    }
+                }
+                Action::Fill {
+                    private,
+                    group,
+                    combine,
+                    word,
+                    ..
+                } => {
+                    let copies = state.privates(group).iter();
+                    let storage = copies
+                        .map(|copy| &copy.storage)
+                        .find(|storage| storage.id() == private);
+                    let storage = storage
+                        .expect("a private copy lives until it is combined")
+                        .clone();
+                    step(
+                        Task::Fill(storage, combine.identity(word)),
+                        format!("fill {private}"),
+                    );
+                }
+                Action::Run { units, group } => {
+                    let privates = group.map_or(&[][..], |group| state.privates(group));
+                    let dispatch = state
+                        .dispatch(&command)
+                        .expect("a run is part of a dispatch");
+                    let chunk = Chunk {
+                        units,
+                        ..dispatch.chunk
+                    };
+                    let name = format!("{} {units}", dispatch.facts.entry);
+                    let bound = bound(&dispatch.bound, privates);
+                    step(
+                        Task::Run(Run {
+                            kernel: dispatch.kernel.clone(),
+                            chunk,
+                            bound,
+                        }),
+                        name,
+                    );
+                }
+                Action::Accumulate { group, .. } => {
+                    // All copies come home before the first is combined: a loss in between leaves none combined.
+                    let privates = state.privates(group).to_vec();
+                    let last = privates.len() - 1;
+                    let targets: Vec<_> = privates
+                        .iter()
+                        .map(|private| state.storage(private.of).0)
+                        .collect();
+                    for (i, private) in privates.iter().enumerate() {
+                        let whole = Span::new(0, private.storage.bytes());
+                        let ends = (i == last).then_some(*id);
+                        let combines = match i == last {
+                            true => privates
+                                .iter()
+                                .cloned()
+                                .zip(targets.iter().cloned())
+                                .collect(),
+                            false => Vec::new(),
+                        };
+                        let task = Task::Download(private.storage.clone(), whole);
+                        steps.push(Step {
+                            task,
+                            name: format!("accumulate {}", private.of),
+                            ends,
+                            combines,
+                        });
+                    }
+                }
+                Action::HostRead { .. } | Action::HostWrite { .. } => {
+                    unreachable!("the host's accesses are in no device's stream")
+                }
+            }
+        }
+        steps
+    }
+
+    /// Has the device do the steps and says what became of each.
+    fn execute(&self, index: usize, mut steps: Vec<Step>) {
+        let device = &self.devices[index];
+        while !steps.is_empty() {
+            // What the host combines may be uploaded next: the device must not look at it before.
+            let cut = steps
+                .iter()
+                .position(|step| !step.combines.is_empty())
+                .map_or(steps.len(), |i| i + 1);
+            let rest = steps.split_off(cut);
+            let tasks: Vec<Task> = steps.iter().map(|step| step.task.clone()).collect();
+            let mut error: Option<DeviceError> = None;
+            let mut has_failed = false;
+            device.execute(&tasks, &mut |i, result| {
+                let step = &steps[i];
+                if let (Some(trace), Ok(timing)) = (&self.trace, &result) {
+                    trace.add(index, &step.name, Instant::now(), timing.seconds);
+                }
+                if let Err(failure) = &result
+                    && (error.is_none() || *failure != DeviceError::NotBegun)
+                {
+                    error.get_or_insert_with(|| failure.clone());
+                }
+                // A part of a command that failed fails the command, which ends with its last part.
+                let Some(command) = step.ends else { return };
+                let result = match error.take() {
+                    Some(failure) => Err(failure),
+                    None => result.inspect(|_| {
+                        for (private, target) in &step.combines {
+                            combine(private.combine, private.word, &private.storage, target);
+                        }
+                    }),
+                };
+                has_failed |= result.is_err();
+                let mut inner = self.lock();
+                inner.state.ended(command, result);
+                self.notify(&inner);
+            });
+            if has_failed {
+                // What came after the cut isn't begun either.
+                for command in rest.iter().filter_map(|step| step.ends) {
+                    self.lock().state.ended(command, Err(DeviceError::NotBegun));
+                }
+                self.notify(&self.lock());
+                return;
+            }
+            steps = rest;
+        }
+    }
+}
+
+/// What is bound, with private copies in place of the buffers they stand for.
+fn bound(bound: &Arc<[Bound]>, privates: &[Private]) -> Arc<[Bound]> {
+    if privates.is_empty() {
+        return bound.clone();
+    }
+    let replaced = bound.iter().map(|one| {
+        let id = one.buffer().map(|buffer| buffer.id());
+        match privates.iter().find(|private| Some(private.of) == id) {
+            Some(private) => Bound::Buffer(private.storage.clone()),
+            None => one.clone(),
+        }
+    });
+    replaced.collect()
+}

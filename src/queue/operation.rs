@@ -1,0 +1,221 @@
+//! What is submitted to the queue, and what is remembered of it until it has ended.
+//!
+//! Data; the state of the queue moves it along.
+//!
+//! Invariant: an operation is completed exactly once.
+
+use super::report::Report;
+use crate::buffer::Storage;
+use crate::device::Bound;
+use crate::error::{Error, Result};
+use crate::id::{BufferId, CommandId};
+use crate::kernel::{Facts, Kernel};
+use crate::plan::{Placed, Touch};
+use crate::range::Chunk;
+use crate::span::Span;
+use crate::split::{Guided, Prediction};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+/// The user's hold on a buffer. When the last one goes, the queue is told to forget the buffer.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    pub(crate) storage: Arc<Storage>,
+    /// Where the queue looks for buffers that nobody holds.
+    pub(crate) abandoned: Arc<Mutex<Vec<BufferId>>>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self.storage.id());
+    }
+}
+
+/// Which policy a dispatch follows, with its devices found.
+#[derive(Clone, Debug)]
+pub(crate) enum Resolved {
+    Measured,
+    Fixed(Vec<f64>),
+    Guided,
+    Only(usize),
+}
+
+/// A dispatch that was bound and checked.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pub(crate) kernel: Kernel,
+    pub(crate) facts: Arc<Facts>,
+    /// The whole range.
+    pub(crate) chunk: Chunk,
+    pub(crate) bound: Arc<[Bound]>,
+    pub(crate) touches: Vec<Touch>,
+    pub(crate) policy: Resolved,
+    /// For each device, why it can't run the dispatch.
+    pub(crate) left_out: Vec<Option<String>>,
+    /// Keeps the buffers until the dispatch has ended.
+    #[expect(dead_code, reason = "held, not used")]
+    pub(crate) holds: Vec<Arc<Hold>>,
+}
+
+impl Dispatch {
+    /// Units of the slowest dimension.
+    pub(crate) fn extent(&self) -> u64 {
+        self.chunk.units.end
+    }
+
+    /// The smallest uncut number of units: a workgroup.
+    pub(crate) fn grain(&self) -> u64 {
+        u64::from(self.facts.workgroup[self.chunk.slowest])
+    }
+
+    /// Invocations of the range in a unit.
+    pub(crate) fn per_unit(&self) -> u64 {
+        self.chunk.invocations_per_unit()
+    }
+}
+
+/// What can be submitted.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Dispatch(Box<Dispatch>),
+    /// The calling thread reads the elements of a buffer.
+    Read(Arc<Hold>, Span),
+    /// The calling thread writes them.
+    Write(Arc<Hold>, Span),
+}
+
+impl Request {
+    pub(crate) fn touches(&self, buffer: BufferId) -> bool {
+        match self {
+            Request::Dispatch(dispatch) => {
+                dispatch.touches.iter().any(|touch| touch.buffer == buffer)
+            }
+            Request::Read(hold, _) | Request::Write(hold, _) => hold.storage.id() == buffer,
+        }
+    }
+}
+
+/// Where the outcome of an operation is left, and waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Completion {
+    outcome: Mutex<Option<Result<Report>>>,
+    ended: Condvar,
+}
+
+impl Completion {
+    pub(crate) fn set(&self, outcome: Result<Report>) {
+        let mut place = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert(outcome);
+        self.ended.notify_all();
+    }
+
+    pub(crate) fn get(&self) -> Option<Result<Report>> {
+        self.outcome
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn wait(&self) -> Result<Report> {
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match &*outcome {
+                Some(outcome) => return outcome.clone(),
+                None => {
+                    outcome = self
+                        .ended
+                        .wait(outcome)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
+            }
+        }
+    }
+}
+
+/// What one device has done for an operation so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) chunks: usize,
+    pub(crate) units: u64,
+    pub(crate) seconds: f64,
+    /// Of the first chunk alone, which is no fair sample.
+    pub(crate) first: (u64, f64),
+    pub(crate) bytes_to_device: u64,
+    pub(crate) bytes_from_device: u64,
+    /// Chunks planned and not ended.
+    pub(crate) in_flight: usize,
+}
+
+/// A chunk that has run and whose private copies are to be combined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Half {
+    pub(crate) chunk: Placed,
+    pub(crate) group: BufferId,
+}
+
+/// An operation that hasn't ended.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) request: Request,
+    pub(crate) completion: Arc<Completion>,
+    /// Commands that haven't ended.
+    pub(crate) unfinished: usize,
+    /// What is left to hand out, while it is handed out in chunks.
+    pub(crate) guided: Option<Guided>,
+    /// Chunks that have ended well.
+    pub(crate) done: Vec<Span>,
+    /// Chunks that have run and whose private copies haven't been combined.
+    pub(crate) halves: Vec<Half>,
+    pub(crate) tallies: Vec<Tally>,
+    /// Why a device takes no part any more.
+    pub(crate) dropped: Vec<Option<String>>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) prediction: Option<Prediction>,
+    pub(crate) started: Option<Instant>,
+    /// The host's own access, once it is planned.
+    pub(crate) access: Option<CommandId>,
+    /// What went wrong, while its last commands end.
+    pub(crate) error: Option<Error>,
+}
+
+impl Operation {
+    pub(crate) fn new(request: Request, devices: usize) -> Self {
+        Self {
+            request,
+            completion: Arc::default(),
+            unfinished: 0,
+            guided: None,
+            done: Vec::new(),
+            halves: Vec::new(),
+            tallies: vec![Tally::default(); devices],
+            dropped: vec![None; devices],
+            notes: Vec::new(),
+            prediction: None,
+            started: None,
+            access: None,
+            error: None,
+        }
+    }
+
+    /// The units of a dispatch that no chunk has done.
+    pub(crate) fn left(&self, extent: u64) -> Vec<Span> {
+        let mut done = self.done.clone();
+        done.extend(self.halves.iter().map(|half| half.chunk.units));
+        done.sort_unstable();
+        let mut left = Vec::new();
+        let mut next = 0;
+        for span in done {
+            if next < span.start {
+                left.push(Span::new(next, span.start));
+            }
+            next = next.max(span.end);
+        }
+        if next < extent {
+            left.push(Span::new(next, extent));
+        }
+        left
+    }
+}

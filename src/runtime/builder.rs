@@ -1,0 +1,188 @@
+//! How a runtime is set up.
+//!
+//! Finds the devices that were asked for; the builder's word counts before the environment's.
+//!
+//! Invariant: a device that was asked for by name is there, or the build fails.
+
+use super::{Inner, Runtime};
+use crate::device::{CpuDevice, Device};
+use crate::error::{Error, Result};
+use crate::profile::Profile;
+use crate::queue::Queue;
+use crate::split::Policy;
+use crate::trace::Recorder;
+use etcetera::BaseStrategy;
+use std::collections::HashMap;
+use std::env;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Sets a [`Runtime`] up; see [`Runtime::builder`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    devices: Option<String>,
+    own: Vec<Arc<dyn Device>>,
+    threads: usize,
+    policy: Option<Policy>,
+    profile: Option<Option<PathBuf>>,
+    trace: Option<PathBuf>,
+}
+
+impl Builder {
+    /// Which devices to use, as in `DIVVY_DEVICES`: names set apart by commas.
+    ///
+    /// `cpu`; `gpu`, every GPU; `gpu0`, one of them; a part of a device's name; `all`, everything there is, GPUs that
+    /// are run in software included. Without a choice it is the CPU and every GPU that isn't run in software.
+    #[must_use]
+    pub fn devices(mut self, names: &str) -> Self {
+        self.devices = Some(names.to_owned());
+        self
+    }
+
+    /// Adds a device that was made elsewhere. With one, the machine's own are used only if [`Builder::devices`] names
+    /// them.
+    #[must_use]
+    pub fn device(mut self, device: impl Device + 'static) -> Self {
+        self.own.push(Arc::new(device));
+        self
+    }
+
+    /// How many threads the CPU has; zero, as at first, means `RAYON_NUM_THREADS` or one for each core.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// How dispatches are split, unless one says otherwise; `DIVVY_SPLIT`.
+    #[must_use]
+    pub fn split(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Where what was measured is kept between processes; `DIVVY_PROFILE_DIR`. Without a choice it is a folder in the
+    /// user's cache.
+    #[must_use]
+    pub fn profile_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.profile = Some(Some(folder.into()));
+        self
+    }
+
+    /// Keeps what was measured in memory only.
+    #[must_use]
+    pub fn without_profile_dir(mut self) -> Self {
+        self.profile = Some(None);
+        self
+    }
+
+    /// Writes a trace for Perfetto or Chrome when the runtime goes; `DIVVY_TRACE`.
+    #[must_use]
+    pub fn trace(mut self, file: impl Into<PathBuf>) -> Self {
+        self.trace = Some(file.into());
+        self
+    }
+
+    /// Builds the runtime.
+    ///
+    /// # Errors
+    ///
+    /// If a device that was asked for isn't there, a setting can't be understood, or the system gives no threads.
+    pub fn build(self) -> Result<Runtime> {
+        let policy = match (self.policy, variable("DIVVY_SPLIT")) {
+            (Some(policy), _) => policy,
+            (None, None) => Policy::default(),
+            (None, Some(text)) => {
+                text.parse()
+                    .map_err(|error: crate::split::UnknownPolicy| Error::Setting {
+                        setting: "DIVVY_SPLIT",
+                        text,
+                        expected: error.to_string(),
+                    })?
+            }
+        };
+        if !policy.is_sound() {
+            return Err(Error::Setting {
+                setting: "split",
+                text: policy.to_string(),
+                expected: "shares are finite, none is negative and one is positive".to_owned(),
+            });
+        }
+        let names = self
+            .devices
+            .or_else(|| variable("DIVVY_DEVICES").filter(|_| self.own.is_empty()));
+        let mut devices = self.own;
+        match names {
+            Some(names) => devices.extend(named(&names, self.threads)?),
+            None if devices.is_empty() => devices.extend(found(self.threads)?),
+            None => {}
+        }
+        let profile_folder = self.profile.unwrap_or_else(|| {
+            let cache = || {
+                Some(
+                    etcetera::choose_base_strategy()
+                        .ok()?
+                        .cache_dir()
+                        .join("divvy"),
+                )
+            };
+            variable("DIVVY_PROFILE_DIR")
+                .map(PathBuf::from)
+                .or_else(cache)
+        });
+        let profile = profile_folder
+            .as_deref()
+            .map(Profile::load)
+            .unwrap_or_default();
+        let trace = self
+            .trace
+            .or_else(|| variable("DIVVY_TRACE").map(PathBuf::from))
+            .map(|path| {
+                Recorder::new(
+                    path,
+                    devices
+                        .iter()
+                        .map(|device| device.info().name.clone())
+                        .collect(),
+                )
+            });
+        let queue = Queue::new(devices, profile, trace)?;
+        Ok(Runtime {
+            inner: Arc::new(Inner {
+                queue,
+                policy,
+                profile_folder,
+                accepted: Mutex::new(HashMap::new()),
+            }),
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|text| !text.trim().is_empty())
+}
+
+/// What is used when nothing is asked for.
+fn found(threads: usize) -> Result<Vec<Arc<dyn Device>>> {
+    Ok(vec![Arc::new(CpuDevice::new(threads)?)])
+}
+
+fn named(names: &str, threads: usize) -> Result<Vec<Arc<dyn Device>>> {
+    let mut devices: Vec<Arc<dyn Device>> = Vec::new();
+    for name in names.split(',').map(str::trim) {
+        match name {
+            "cpu" | "all" => {
+                if !devices.iter().any(|device| device.info().name == "cpu") {
+                    devices.push(Arc::new(CpuDevice::new(threads)?));
+                }
+            }
+            _ => {
+                return Err(Error::UnknownDevice {
+                    name: name.to_owned(),
+                    found: vec!["cpu".to_owned()],
+                });
+            }
+        }
+    }
+    Ok(devices)
+}

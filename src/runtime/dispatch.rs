@@ -1,0 +1,376 @@
+//! One dispatch: what it binds, checked before it is submitted.
+//!
+//! The only place where a user's input is validated; devices and plans take what comes through here for granted.
+//!
+//! Invariant: a dispatch that is submitted has every variable bound to something that fits it.
+
+use super::{Buffer, Runtime};
+use crate::device::{Bound, DeviceInfo, Home};
+use crate::error::{Error, Result};
+use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
+use crate::kernel::{Access, Binding, BindingKind, Facts, Kernel, Word};
+use crate::plan::Touch;
+use crate::queue::{Completion, Dispatch, Hold, Report, Request, Resolved};
+use crate::range::{Chunk, Range};
+use crate::split::Policy;
+use bytemuck::Pod;
+use std::any::{TypeId, type_name};
+use std::sync::Arc;
+
+/// A dispatch to be bound and run; see [`Runtime::dispatch`].
+#[derive(Debug)]
+#[must_use = "a dispatch does nothing until it is run or submitted"]
+pub struct DispatchBuilder<'a> {
+    runtime: &'a Runtime,
+    kernel: Kernel,
+    range: Range,
+    policy: Option<Policy>,
+    given: Vec<(String, Given)>,
+}
+
+#[derive(Debug)]
+enum Given {
+    Value { bytes: Vec<u8>, rust: &'static str },
+    Buffer(GivenBuffer),
+}
+
+#[derive(Debug)]
+struct GivenBuffer {
+    hold: Arc<Hold>,
+    len: u64,
+    element_bytes: u64,
+    rust: &'static str,
+    /// The scalar of WGSL that the element is, if it is one.
+    word: Option<Word>,
+}
+
+impl<'a> DispatchBuilder<'a> {
+    pub(super) fn new(runtime: &'a Runtime, kernel: Kernel, range: Range) -> Self {
+        Self {
+            runtime,
+            kernel,
+            range,
+            policy: None,
+            given: Vec::new(),
+        }
+    }
+
+    /// Binds a buffer to the `var<storage>` of this name.
+    pub fn bind<T: Pod>(mut self, name: &str, buffer: &Buffer<T>) -> Self {
+        let word = [
+            (TypeId::of::<u32>(), Word::U32),
+            (TypeId::of::<i32>(), Word::I32),
+            (TypeId::of::<f32>(), Word::F32),
+        ];
+        let word = word
+            .into_iter()
+            .find(|(id, _)| *id == TypeId::of::<T>())
+            .map(|(_, word)| word);
+        let given = GivenBuffer {
+            hold: buffer.hold().clone(),
+            len: buffer.len() as u64,
+            element_bytes: size_of::<T>() as u64,
+            rust: type_name::<T>(),
+            word,
+        };
+        self.given.push((name.to_owned(), Given::Buffer(given)));
+        self
+    }
+
+    /// Binds a value to the `var<uniform>` of this name. A struct must be laid out as WGSL lays it out, padding included.
+    pub fn value<T: Pod>(mut self, name: &str, value: T) -> Self {
+        let bytes = bytemuck::bytes_of(&value).to_vec();
+        self.given.push((
+            name.to_owned(),
+            Given::Value {
+                bytes,
+                rust: type_name::<T>(),
+            },
+        ));
+        self
+    }
+
+    /// Splits this dispatch in another way than the runtime does.
+    pub fn split(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Runs the dispatch and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`DispatchBuilder::submit`] and [`Event::wait`].
+    pub fn run(self) -> Result<Report> {
+        self.submit()?.wait()
+    }
+
+    /// Checks the dispatch and hands it to the devices, after all that was submitted before and touches the same
+    /// elements.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel isn't complete, the range is empty or too large, or something is unbound or doesn't fit.
+    pub fn submit(self) -> Result<Event> {
+        let facts = self.kernel.facts()?.clone();
+        let chunk = check_range(self.range, facts.workgroup)?;
+        let mut bound: Vec<Option<Bound>> = vec![None; facts.bindings.len()];
+        let mut touches = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        let mut holds: Vec<Arc<Hold>> = Vec::new();
+        for (name, given) in &self.given {
+            let place = facts.find(name)?;
+            let binding = &facts.bindings[place];
+            match given {
+                Given::Value { bytes, rust } => {
+                    binding.check_value(bytes, rust)?;
+                    let mut padded = bytes.clone();
+                    padded.resize(binding.layout.least_bytes as usize, 0);
+                    bound[place] = Some(Bound::Value(padded.into()));
+                }
+                Given::Buffer(buffer) => {
+                    let access = facts.patterns[place];
+                    self.check_buffer(binding, access, buffer, &chunk)?;
+                    let BindingKind::Storage(usage) = binding.kind else {
+                        continue;
+                    };
+                    bound[place] = Some(Bound::Buffer(buffer.hold.storage.clone()));
+                    touches.push(Touch {
+                        buffer: buffer.hold.storage.id(),
+                        writes: usage.writes(),
+                        access,
+                        word: binding.layout.element.word,
+                    });
+                    names.push(name);
+                    holds.push(buffer.hold.clone());
+                }
+            }
+        }
+        let unbound = facts
+            .bindings
+            .iter()
+            .zip(&bound)
+            .filter(|(_, bound)| bound.is_none());
+        let unbound: Vec<_> = unbound.map(|(binding, _)| binding.name.clone()).collect();
+        if !unbound.is_empty() {
+            return Err(Error::Unbound { names: unbound });
+        }
+        check_aliases(&mut touches, &names)?;
+        let left_out = self.left_out(&facts, &chunk, &holds);
+        let policy = self.resolve()?;
+        let bound = bound.into_iter().flatten().collect();
+        let dispatch = Dispatch {
+            kernel: self.kernel,
+            facts,
+            chunk,
+            bound,
+            touches,
+            policy,
+            left_out,
+            holds,
+        };
+        let completion = self
+            .runtime
+            .inner
+            .queue
+            .submit(Request::Dispatch(Box::new(dispatch)));
+        Ok(Event { completion })
+    }
+
+    fn check_buffer(
+        &self,
+        binding: &Binding,
+        access: Option<Access>,
+        buffer: &GivenBuffer,
+        chunk: &Chunk,
+    ) -> Result<()> {
+        let name = || binding.name.clone();
+        if !Arc::ptr_eq(
+            &buffer.hold.abandoned,
+            &self.runtime.inner.queue.abandoned(),
+        ) {
+            return Err(Error::ForeignBuffer { name: name() });
+        }
+        if binding.kind == BindingKind::Uniform {
+            return Err(crate::kernel::ValueError::IsValue { name: name() }.into());
+        }
+        let (layout, element) = (&binding.layout, &binding.layout.element);
+        // A struct that ends in a runtime-sized array is no array of one element.
+        let is_open_struct = layout.count.is_none() && layout.type_name == element.type_name;
+        let words_differ =
+            matches!((element.word, buffer.word), (Some(wgsl), Some(rust)) if wgsl != rust);
+        if !is_open_struct && (words_differ || element.stride != buffer.element_bytes) {
+            return Err(Error::WrongElement {
+                name: name(),
+                wgsl: element.type_name.clone(),
+                expected: element.stride,
+                rust: buffer.rust,
+                actual: buffer.element_bytes,
+            });
+        }
+        let actual = buffer.len * buffer.element_bytes;
+        if actual < layout.least_bytes {
+            return Err(Error::TooShort {
+                name: name(),
+                least: layout.least_bytes,
+                actual,
+            });
+        }
+        if let Some(access) = access {
+            let extent = chunk.units.end;
+            let even = access.elements(chunk.units, extent, buffer.len);
+            even.map_err(|source| Error::Uneven {
+                name: name(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// For each device, why it can't run the dispatch.
+    fn left_out(&self, facts: &Facts, chunk: &Chunk, holds: &[Arc<Hold>]) -> Vec<Option<String>> {
+        let refusals = self.runtime.refusals(&self.kernel, facts.key);
+        let largest = holds
+            .iter()
+            .map(|hold| hold.storage.bytes())
+            .max()
+            .unwrap_or(0);
+        let fits = Based::new(chunk, facts.workgroup).is_some();
+        let reason = |(info, refusal): (&DeviceInfo, &Option<String>)| {
+            if refusal.is_some() {
+                return refusal.clone();
+            }
+            if largest > info.most_binding_bytes {
+                let most = info.most_binding_bytes;
+                return Some(format!(
+                    "a buffer has {largest} bytes, and it binds at most {most}"
+                ));
+            }
+            (info.home == Home::Own && !fits)
+                .then(|| format!("the range has more than {MOST_WORKGROUPS} workgroups: split it, or use larger ones"))
+        };
+        self.runtime
+            .devices()
+            .zip(refusals.iter())
+            .map(reason)
+            .collect()
+    }
+
+    fn resolve(&self) -> Result<Resolved> {
+        let policy = self.policy.as_ref().unwrap_or(&self.runtime.inner.policy);
+        if !policy.is_sound() {
+            return Err(Error::Setting {
+                setting: "split",
+                text: policy.to_string(),
+                expected: "shares are finite, none is negative and one is positive".to_owned(),
+            });
+        }
+        let devices = self.runtime.inner.queue.devices();
+        Ok(match policy {
+            Policy::Measured => Resolved::Measured,
+            Policy::Guided => Resolved::Guided,
+            Policy::Fixed(shares) if shares.len() > devices.len() => {
+                return Err(Error::Setting {
+                    setting: "split",
+                    text: policy.to_string(),
+                    expected: format!("a share for each device, and there are {}", devices.len()),
+                });
+            }
+            Policy::Fixed(shares) => Resolved::Fixed(shares.clone()),
+            Policy::Only(name) => {
+                let names: Vec<_> = self
+                    .runtime
+                    .devices()
+                    .map(|info| info.name.clone())
+                    .collect();
+                let wanted = name.to_lowercase();
+                let exact = names.iter().position(|name| name.to_lowercase() == wanted);
+                let place = exact.or_else(|| {
+                    names
+                        .iter()
+                        .position(|name| name.to_lowercase().contains(&wanted))
+                });
+                Resolved::Only(place.ok_or_else(|| Error::UnknownDevice {
+                    name: name.clone(),
+                    found: names,
+                })?)
+            }
+        })
+    }
+}
+
+fn check_range(range: Range, workgroup: [u32; 3]) -> Result<Chunk> {
+    if range.extents().contains(&0) {
+        return Err(Error::EmptyRange {
+            range: range.to_string(),
+        });
+    }
+    let too_large = |why: String| Error::RangeTooLarge {
+        range: range.to_string(),
+        why,
+    };
+    for (axis, extent) in ["x", "y", "z"].into_iter().zip(range.extents()) {
+        if extent > u64::from(u32::MAX) {
+            return Err(too_large(format!(
+                "ids of WGSL count to {} along {axis}",
+                u32::MAX
+            )));
+        }
+    }
+    let product = range
+        .extents()
+        .iter()
+        .try_fold(1_u64, |product, extent| product.checked_mul(*extent));
+    if product.is_none() {
+        return Err(too_large(format!(
+            "it has more than {} invocations",
+            u64::MAX
+        )));
+    }
+    Ok(Chunk::whole(range, workgroup))
+}
+
+/// Refuses one buffer behind two variables if one of them is written; joins two that only read into one touch.
+fn check_aliases(touches: &mut Vec<Touch>, names: &[&str]) -> Result<()> {
+    for i in 0..touches.len() {
+        for j in i + 1..touches.len() {
+            if touches[i].buffer == touches[j].buffer && (touches[i].writes || touches[j].writes) {
+                let (first, second) = (names[i].to_owned(), names[j].to_owned());
+                return Err(Error::BoundTwice { first, second });
+            }
+        }
+    }
+    touches.sort_by_key(|touch| touch.buffer);
+    touches.dedup_by(|later, kept| {
+        let is_same = later.buffer == kept.buffer;
+        if is_same && later.access != kept.access {
+            kept.access = Some(Access::All);
+        }
+        is_same
+    });
+    Ok(())
+}
+
+/// A dispatch under way.
+#[derive(Clone, Debug)]
+pub struct Event {
+    completion: Arc<Completion>,
+}
+
+impl Event {
+    /// Waits until the dispatch has ended.
+    ///
+    /// # Errors
+    ///
+    /// If no device could run it, its input is lost, its native body panicked, or the runtime was dropped before it began. What it was to write is then lost
+    /// until it is written again.
+    pub fn wait(&self) -> Result<Report> {
+        self.completion.wait()
+    }
+
+    /// Whether the dispatch has ended.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.completion.get().is_some()
+    }
+}

@@ -1,0 +1,669 @@
+//! The whole path with no GPU: the CPU and virtual devices, any split, any loss.
+
+use divvy::device::VirtualDevice;
+use divvy::device::virtual_device::Script;
+use divvy::{Access, Combine, Error, Kernel, Policy, Runtime};
+use proptest::prelude::*;
+
+const STEP: &str = "
+    @group(0) @binding(0) var<storage, read> old: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> next: array<u32>;
+    @group(0) @binding(2) var<storage, read_write> bins: array<atomic<u32>>;
+    @group(0) @binding(3) var<uniform> halo: u32;
+    @compute @workgroup_size(4)
+    fn step(@builtin(global_invocation_id) id: vec3<u32>) {
+        next[id.x] += old[id.x] * halo;
+        atomicAdd(&bins[next[id.x] % arrayLength(&bins)], id.x);
+    }";
+
+/// Adds to every element of `next` the sum of the elements of `old` around it, and sorts units into bins.
+fn step(halo: u64) -> Kernel {
+    let kernel = Kernel::from_wgsl(STEP).expect("it is valid");
+    let kernel = kernel
+        .access("old", Access::Neighborhood(halo))
+        .expect("it is read");
+    let kernel = kernel
+        .access("next", Access::OneToOne)
+        .expect("it is written");
+    let kernel = kernel
+        .access("bins", Access::Accumulate(Combine::Add))
+        .expect("it is added to");
+    kernel.native(|body| {
+        let (old, halo) = (body.read::<u32>("old"), body.value::<u32>("halo") as usize);
+        let (mut next, mut bins) = (body.write::<u32>("next"), body.write::<u32>("bins"));
+        let count = bins.len();
+        let last = body.range().invocations() as usize - 1;
+        for i in body.units() {
+            let near = i.saturating_sub(halo)..=(i + halo).min(last);
+            next[i] = near.fold(next[i], |sum, j| sum.wrapping_mul(3).wrapping_add(old[j]));
+            let bin = next[i] as usize % count;
+            bins[bin] = bins[bin].wrapping_add(i as u32);
+        }
+    })
+}
+
+/// The same, undivided and by hand.
+fn reference(halo: usize, old: &[u32], next: &mut [u32], bins: &mut [u32]) {
+    let last = old.len() - 1;
+    for (i, next) in next.iter_mut().enumerate() {
+        let near = &old[i.saturating_sub(halo)..=(i + halo).min(last)];
+        *next = near
+            .iter()
+            .fold(*next, |sum, old| sum.wrapping_mul(3).wrapping_add(*old));
+        let bin = *next as usize % bins.len();
+        bins[bin] = bins[bin].wrapping_add(i as u32);
+    }
+}
+
+fn machine(virtuals: &[Script]) -> Runtime {
+    let mut builder = Runtime::builder()
+        .without_profile_dir()
+        .devices("cpu")
+        .threads(2);
+    for (i, script) in virtuals.iter().enumerate() {
+        builder = builder.device(VirtualDevice::new(&format!("virtual{i}"), script.clone()));
+    }
+    builder.build().expect("the devices are there")
+}
+
+/// Runs three dependent steps, submitted ahead, and returns what is in the three buffers.
+fn three_steps(
+    runtime: &Runtime,
+    n: usize,
+    halo: u64,
+    policy: &Policy,
+) -> Result<[Vec<u32>; 3], Error> {
+    let kernel = step(halo);
+    let a = runtime.buffer_from(&(0..n as u32).collect::<Vec<_>>())?;
+    let (b, bins) = (
+        runtime.buffer::<u32>(n)?,
+        runtime.buffer_from(&[7_u32, 8, 9])?,
+    );
+    let mut events = Vec::new();
+    for (old, next) in [(&a, &b), (&b, &a), (&a, &b)] {
+        let dispatch = runtime
+            .dispatch(&kernel, n)
+            .bind("old", old)
+            .bind("next", next)
+            .bind("bins", &bins);
+        events.push(
+            dispatch
+                .value("halo", halo as u32)
+                .split(policy.clone())
+                .submit()?,
+        );
+    }
+    let read = [runtime.read(&a)?, runtime.read(&b)?, runtime.read(&bins)?];
+    events
+        .iter()
+        .try_for_each(|event| event.wait().map(|_| ()))?;
+    Ok(read)
+}
+
+fn expected(n: usize, halo: u64) -> [Vec<u32>; 3] {
+    let (mut a, mut b, mut bins) = ((0..n as u32).collect::<Vec<_>>(), vec![0; n], vec![7, 8, 9]);
+    let halo = halo as usize;
+    reference(halo, &a.clone(), &mut b, &mut bins);
+    reference(halo, &b.clone(), &mut a, &mut bins);
+    reference(halo, &a.clone(), &mut b, &mut bins);
+    [a, b, bins]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_split_among_any_devices_gives_the_same_bytes(
+        n in 1_usize..300,
+        halo in 0_u64..5,
+        shares in prop::collection::vec(0.0_f64..1.0, 1..5),
+    ) {
+        let runtime = machine(&vec![Script::default(); shares.len() - 1]);
+        let policy = Policy::Fixed(shares);
+        prop_assume!(policy.is_sound());
+        prop_assert_eq!(three_steps(&runtime, n, halo, &policy).expect("no device fails"), expected(n, halo));
+    }
+}
+
+#[test]
+fn measured_and_guided_splits_give_the_same_bytes() {
+    for policy in [
+        Policy::Measured,
+        Policy::Guided,
+        Policy::Only("virtual1".to_owned()),
+    ] {
+        let runtime = machine(&[
+            Script::default(),
+            Script {
+                items_per_second: 1e7,
+                ..Script::default()
+            },
+        ]);
+        for _ in 0..5 {
+            let read = three_steps(&runtime, 1000, 2, &policy).expect("no device fails");
+            assert_eq!(read, expected(1000, 2), "{policy}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_at_any_task_gives_the_right_result_or_names_what_is_lost() {
+    let shares = Policy::Fixed(vec![1.0, 1.0, 1.0]);
+    let (mut right, mut lost) = (0, 0);
+    for spoils in [false, true] {
+        for lost_at in 0.. {
+            let script = Script {
+                lost_at: Some(lost_at),
+                spoils,
+                ..Script::default()
+            };
+            let runtime = machine(&[script, Script::default()]);
+            match three_steps(&runtime, 100, 1, &shares) {
+                Ok(read) => {
+                    assert_eq!(read, expected(100, 1), "lost at task {lost_at}");
+                    right += 1;
+                }
+                Err(Error::Lost { buffer, cause, .. }) => {
+                    assert!(
+                        buffer.starts_with('B') && cause.contains("virtual0"),
+                        "{buffer}: {cause}"
+                    );
+                    lost += 1;
+                }
+                Err(error) => panic!("lost at task {lost_at}: {error}"),
+            }
+            // The runtime stays usable; by the second time the device is lost for sure.
+            let _ = three_steps(&runtime, 50, 1, &shares);
+            let again = three_steps(&runtime, 50, 1, &shares).expect("two devices are left");
+            assert_eq!(again, expected(50, 1));
+            if lost_at > 40 {
+                break;
+            }
+        }
+    }
+    assert!(right > 10 && lost > 0, "{right} right, {lost} lost");
+}
+
+#[test]
+fn a_loss_while_the_inputs_are_elsewhere_loses_nothing() {
+    for lost_at in 0..8 {
+        let runtime = machine(&[Script {
+            lost_at: Some(lost_at),
+            spoils: true,
+            ..Script::default()
+        }]);
+        let kernel = step(1);
+        let old = runtime
+            .buffer_from(&(0..64).collect::<Vec<u32>>())
+            .expect("it is small");
+        let (next, bins) = (
+            runtime.buffer::<u32>(64).expect("small"),
+            runtime.buffer::<u32>(3).expect("small"),
+        );
+        let dispatch = runtime
+            .dispatch(&kernel, 64)
+            .bind("old", &old)
+            .bind("next", &next)
+            .bind("bins", &bins);
+        let report = dispatch
+            .value("halo", 1_u32)
+            .split(Policy::Fixed(vec![1.0, 1.0]))
+            .run()
+            .expect("the CPU takes over");
+        // The last task that the dispatch needs of the device is the download of what it accumulated.
+        let is_lost = report.devices[0]
+            .left_out
+            .as_ref()
+            .is_some_and(|reason| reason.contains("lost"));
+        assert_eq!(is_lost, lost_at < 4, "{report}");
+        let (mut want, mut want_bins) = (vec![0; 64], vec![0; 3]);
+        reference(1, &(0..64).collect::<Vec<_>>(), &mut want, &mut want_bins);
+        assert_eq!(
+            runtime.read(&bins).expect("it is there"),
+            want_bins,
+            "lost at task {lost_at}"
+        );
+        match runtime.read(&next) {
+            Ok(next) => assert_eq!(next, want, "lost at task {lost_at}"),
+            Err(error) => assert!(
+                lost_at >= 4 && matches!(error, Error::Lost { .. }),
+                "lost at {lost_at}: {error}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_device_without_room_sits_out_and_the_report_says_so() {
+    let runtime = machine(&[Script {
+        memory_bytes: 100,
+        ..Script::default()
+    }]);
+    assert_eq!(
+        three_steps(&runtime, 100, 1, &Policy::Fixed(vec![1.0, 1.0])).expect("the CPU has room"),
+        expected(100, 1)
+    );
+    let runtime = machine(&[Script {
+        most_binding_bytes: 100,
+        ..Script::default()
+    }]);
+    let (old, next) = (
+        runtime.buffer::<u32>(64).expect("small"),
+        runtime.buffer::<u32>(64).expect("small"),
+    );
+    let bins = runtime.buffer::<u32>(1).expect("small");
+    let kernel = step(0);
+    let dispatch = runtime
+        .dispatch(&kernel, 64)
+        .bind("old", &old)
+        .bind("next", &next)
+        .bind("bins", &bins);
+    let report = dispatch
+        .value("halo", 0_u32)
+        .run()
+        .expect("the CPU binds it");
+    let reason = report.devices[0].left_out.clone().expect("it is too small");
+    assert!(
+        reason.contains("256 bytes") && reason.contains("at most 100"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_steady_stencil_moves_exactly_its_halo() {
+    let runtime = machine(&[Script::default()]);
+    let (width, height) = (32_usize, 64_usize);
+    let heat = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> u: array<f32>;
+         @group(0) @binding(1) var<storage, read_write> v: array<f32>;
+         @compute @workgroup_size(8, 8)
+         fn heat(@builtin(global_invocation_id) id: vec3<u32>) { v[id.y * 32u + id.x] = u[id.y * 32u + id.x]; }",
+    )
+    .and_then(|kernel| kernel.access("u", Access::Neighborhood(1)))
+    .and_then(|kernel| kernel.access("v", Access::OneToOne))
+    .expect("it is valid")
+    .native(|body| {
+        let (u, mut v) = (body.read::<f32>("u"), body.write::<f32>("v"));
+        let [width, height, _] = body.range().extents().map(|extent| extent as usize);
+        for y in body.units() {
+            for x in 0..width {
+                let (up, down) = (y.saturating_sub(1) * width + x, (y + 1).min(height - 1) * width + x);
+                v[y * width + x] = 0.5 * u[y * width + x] + 0.25 * (u[up] + u[down]);
+            }
+        }
+    });
+    let u = runtime
+        .buffer_from(&vec![1.0_f32; width * height])
+        .expect("small");
+    let v = runtime.buffer::<f32>(width * height).expect("small");
+    let (mut old, mut next) = (&u, &v);
+    for i in 0..10 {
+        let dispatch = runtime
+            .dispatch(&heat, [width, height])
+            .bind("u", old)
+            .bind("v", next);
+        let report = dispatch
+            .split(Policy::Fixed(vec![0.5, 0.5]))
+            .run()
+            .expect("it runs");
+        let row = (width * size_of::<f32>()) as u64;
+        if i > 0 {
+            let device = &report.devices[0];
+            assert_eq!(
+                (device.bytes_to_device, device.bytes_from_device),
+                (row, row),
+                "step {i}"
+            );
+        }
+        std::mem::swap(&mut old, &mut next);
+    }
+    assert!(
+        runtime
+            .read(old)
+            .expect("it is there")
+            .iter()
+            .all(|value| *value == 1.0)
+    );
+}
+
+#[test]
+fn lengths_that_divide_by_nothing_are_fine() {
+    let runtime = machine(&[Script::default()]);
+    for n in [1, 2, 3, 4, 5, 7, 63, 64, 65, 997] {
+        let read =
+            three_steps(&runtime, n, 1, &Policy::Fixed(vec![1.0, 1.0])).expect("no device fails");
+        assert_eq!(read, expected(n, 1), "{n}");
+    }
+    let empty = runtime
+        .buffer_from::<u32>(&[])
+        .expect("an empty buffer is one");
+    assert!(runtime.read(&empty).expect("it reads").is_empty());
+}
+
+#[test]
+fn parts_of_buffers_are_read_and_written() {
+    let runtime = machine(&[]);
+    let x = runtime.buffer::<f32>(10).expect("small");
+    runtime.write_range(&x, 4, &[1.0, 2.0]).expect("it fits");
+    assert_eq!(
+        runtime.read_range(&x, 3..7).expect("it is there"),
+        [0.0, 1.0, 2.0, 0.0]
+    );
+    let mut first = [9.0; 5];
+    runtime.read_into(&x, &mut first).expect("it is there");
+    assert_eq!(first, [0.0, 0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn undeclared_writes_run_whole_and_the_report_says_why() {
+    let runtime = machine(&[Script::default()]);
+    let kernel = Kernel::from_wgsl(STEP)
+        .expect("it is valid")
+        .native(|body| body.write::<u32>("next").fill(5));
+    let (old, next) = (
+        runtime.buffer::<u32>(64).expect("small"),
+        runtime.buffer::<u32>(64).expect("small"),
+    );
+    let bins = runtime.buffer::<u32>(1).expect("small");
+    for _ in 0..3 {
+        let dispatch = runtime
+            .dispatch(&kernel, 64)
+            .bind("old", &old)
+            .bind("next", &next)
+            .bind("bins", &bins);
+        let report = dispatch.value("halo", 0_u32).run().expect("it runs");
+        assert_eq!(
+            report
+                .devices
+                .iter()
+                .filter(|device| device.chunks > 0)
+                .count(),
+            1
+        );
+        assert!(
+            report
+                .notes
+                .iter()
+                .any(|note| note.contains("`next` is written")),
+            "{report}"
+        );
+    }
+    assert_eq!(runtime.read(&next).expect("it is there"), [5; 64]);
+}
+
+#[test]
+fn a_panic_in_a_native_body_surfaces_and_spoils_only_its_outputs() {
+    let runtime = machine(&[]);
+    let kernel = step(0).native(|_| panic!("on purpose"));
+    let old = runtime.buffer_from(&[1_u32; 64]).expect("small");
+    let (next, bins) = (
+        runtime.buffer::<u32>(64).expect("small"),
+        runtime.buffer::<u32>(1).expect("small"),
+    );
+    let dispatch = runtime
+        .dispatch(&kernel, 64)
+        .bind("old", &old)
+        .bind("next", &next)
+        .bind("bins", &bins);
+    let error = dispatch
+        .value("halo", 0_u32)
+        .run()
+        .expect_err("it panics")
+        .to_string();
+    assert!(
+        error.contains("on purpose") && error.contains("`step`"),
+        "{error}"
+    );
+    assert_eq!(runtime.read(&old).expect("it was only read"), [1; 64]);
+    let error = runtime.read(&next).expect_err("nobody knows what is in it");
+    assert!(
+        matches!(&error, Error::Lost { cause, .. } if cause.contains("on purpose")),
+        "{error}"
+    );
+    runtime
+        .write(&next, &[3; 64])
+        .expect("it can be written again");
+    assert_eq!(runtime.read(&next).expect("it is whole again"), [3; 64]);
+}
+
+#[test]
+fn dropping_a_runtime_with_work_in_flight_ends_everything() {
+    for _ in 0..20 {
+        let runtime = machine(&[Script::default()]);
+        let kernel = step(1);
+        let old = runtime.buffer_from(&vec![1_u32; 10_000]).expect("small");
+        let (next, bins) = (
+            runtime.buffer::<u32>(10_000).expect("small"),
+            runtime.buffer::<u32>(3).expect("small"),
+        );
+        let submit = || {
+            let dispatch = runtime
+                .dispatch(&kernel, 10_000)
+                .bind("old", &old)
+                .bind("next", &next);
+            dispatch
+                .bind("bins", &bins)
+                .value("halo", 1_u32)
+                .submit()
+                .expect("it is sound")
+        };
+        let events: Vec<_> = (0..10).map(|_| submit()).collect();
+        drop(runtime);
+        for event in events {
+            assert!(matches!(event.wait(), Ok(_) | Err(Error::Dropped)));
+        }
+    }
+}
+
+#[test]
+fn several_threads_share_a_runtime() {
+    let runtime = machine(&[Script::default()]);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let runtime = runtime.clone();
+            scope.spawn(move || {
+                for n in [50, 300] {
+                    let read =
+                        three_steps(&runtime, n, 1, &Policy::Measured).expect("no device fails");
+                    assert_eq!(read, expected(n, 1));
+                }
+            });
+        }
+    });
+}
+
+mod bad_input {
+    use super::*;
+
+    fn message<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+        result.expect_err("it is refused").to_string()
+    }
+
+    fn dispatch_of(
+        n: usize,
+        bind: impl for<'a> Fn(&Runtime, divvy::DispatchBuilder<'a>) -> divvy::DispatchBuilder<'a>,
+    ) -> Result<divvy::Report, Error> {
+        let runtime = machine(&[Script::default()]);
+        let result = bind(&runtime, runtime.dispatch(&step(0), n)).run();
+        assert_eq!(
+            three_steps(&runtime, 20, 1, &Policy::Measured).expect("it stays usable"),
+            expected(20, 1)
+        );
+        result
+    }
+
+    #[test]
+    fn unbound_variables_are_listed() {
+        let error = message(dispatch_of(4, |_, dispatch| dispatch.value("halo", 1_u32)));
+        assert!(error.contains("`old`, `next`, `bins`"), "{error}");
+    }
+
+    #[test]
+    fn unknown_names_are_answered_with_the_known_ones() {
+        let error = message(dispatch_of(4, |_, dispatch| dispatch.value("hola", 1_u32)));
+        assert!(
+            error.contains("no `hola`") && error.contains("old, next, bins, halo"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn wrong_elements_are_named() {
+        let bind = |runtime: &Runtime, dispatch: divvy::DispatchBuilder<'_>| -> String {
+            let floats = runtime.buffer::<f32>(4).expect("small");
+            message(dispatch.bind("old", &floats).run())
+        };
+        let runtime = machine(&[]);
+        let error = bind(&runtime, runtime.dispatch(&step(0), 4));
+        assert!(
+            error.contains("`old`") && error.contains("`u32`") && error.contains("`f32`"),
+            "{error}"
+        );
+        let wide = runtime.buffer::<[u32; 2]>(4).expect("small");
+        let error = message(runtime.dispatch(&step(0), 4).bind("old", &wide).run());
+        assert!(
+            error.contains("of 4 bytes") && error.contains("has 8") || error.contains("of 8 bytes"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn uneven_and_short_buffers_are_named_with_their_numbers() {
+        let runtime = machine(&[]);
+        let short = runtime.buffer::<u32>(5).expect("small");
+        let error = message(runtime.dispatch(&step(0), 4).bind("old", &short).run());
+        assert!(
+            error.contains("`old`") && error.contains("5 elements") && error.contains("4 units"),
+            "{error}"
+        );
+        let empty = runtime.buffer::<u32>(0).expect("small");
+        let error = message(runtime.dispatch(&step(0), 4).bind("bins", &empty).run());
+        assert!(error.contains("`bins` needs at least 4 bytes"), "{error}");
+    }
+
+    #[test]
+    fn one_buffer_behind_two_written_names_is_refused() {
+        let runtime = machine(&[]);
+        let x = runtime.buffer::<u32>(4).expect("small");
+        let bins = runtime.buffer::<u32>(4).expect("small");
+        let dispatch = runtime
+            .dispatch(&step(0), 4)
+            .bind("old", &x)
+            .bind("next", &x)
+            .bind("bins", &bins);
+        let error = message(dispatch.value("halo", 0_u32).run());
+        assert!(error.contains("`old` and `next`"), "{error}");
+    }
+
+    #[test]
+    fn values_and_buffers_are_not_mixed_up() {
+        let runtime = machine(&[]);
+        let x = runtime.buffer::<u32>(4).expect("small");
+        let error = message(runtime.dispatch(&step(0), 4).bind("halo", &x).run());
+        assert!(error.contains(".value(\"halo\""), "{error}");
+        let error = message(runtime.dispatch(&step(0), 4).value("old", 1_u32).run());
+        assert!(error.contains(".bind(\"old\""), "{error}");
+        let error = message(
+            runtime
+                .dispatch(&step(0), 4)
+                .value("halo", [1_u32, 2])
+                .run(),
+        );
+        assert!(
+            error.contains("of 4 bytes") && error.contains("has 8"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn empty_and_endless_ranges_are_refused() {
+        let runtime = machine(&[]);
+        assert!(message(runtime.dispatch(&step(0), 0).run()).contains("no invocation"));
+        assert!(message(runtime.dispatch(&step(0), [4, 0]).run()).contains("4 x 0"));
+        let error = message(runtime.dispatch(&step(0), 1_u64 << 33).run());
+        assert!(
+            error.contains("4294967295") && error.contains("along x"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn elements_of_odd_sizes_are_refused() {
+        let runtime = machine(&[]);
+        assert!(message(runtime.buffer::<u8>(4)).contains("`u8`, of 1 bytes"));
+        assert!(message(runtime.buffer::<[u16; 3]>(4)).contains("of 6 bytes"));
+        assert!(message(runtime.buffer_from::<u16>(&[1, 2])).contains("words of 4 bytes"));
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        let runtime = machine(&[]);
+        assert!(message(runtime.buffer::<u32>(usize::MAX)).contains("larger than any memory"));
+        let huge = runtime
+            .buffer::<u32>(1 << 60)
+            .expect("nothing is allocated yet");
+        assert!(message(runtime.read_range(&huge, 0..1)).contains("no memory"));
+        assert_eq!(
+            three_steps(&runtime, 20, 1, &Policy::Measured).expect("it stays usable"),
+            expected(20, 1)
+        );
+    }
+
+    #[test]
+    fn elements_past_the_end_are_refused_with_the_length() {
+        let runtime = machine(&[]);
+        let x = runtime.buffer::<u32>(4).expect("small");
+        assert!(message(runtime.read_range(&x, 2..5)).contains("2..5"));
+        assert!(message(runtime.write_range(&x, 4, &[1])).contains("4 elements"));
+        assert!(message(runtime.read_into(&x, &mut [0; 5])).contains("0..5"));
+        assert!(message(runtime.write_range(&x, usize::MAX, &[1])).contains("4 elements"));
+    }
+
+    #[test]
+    fn a_buffer_of_another_runtime_is_refused() {
+        let (runtime, other) = (machine(&[]), machine(&[]));
+        let foreign = other.buffer::<u32>(4).expect("small");
+        assert!(message(runtime.read(&foreign)).contains("another runtime"));
+        assert!(
+            message(runtime.dispatch(&step(0), 4).bind("old", &foreign).run()).contains("`old`")
+        );
+    }
+
+    #[test]
+    fn a_kernel_that_no_device_can_run_is_an_error_with_reasons() {
+        let runtime = machine(&[]);
+        let kernel =
+            Kernel::from_wgsl("@compute @workgroup_size(1) fn main() {}").expect("it is valid");
+        let error = message(runtime.dispatch(&kernel, 1).run());
+        assert!(
+            error.contains("`cpu`") && error.contains(".native(closure)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn devices_and_policies_that_do_not_exist_are_refused() {
+        let error = message(Runtime::builder().devices("tpu").build());
+        assert!(
+            error.contains("`tpu`") && error.contains("`cpu`"),
+            "{error}"
+        );
+        let runtime = machine(&[]);
+        let error = message(
+            runtime
+                .dispatch(&step(0), 4)
+                .split(Policy::Fixed(vec![-1.0]))
+                .run(),
+        );
+        assert!(
+            error.contains("fixed:-1") || error.contains("unbound") || error.contains("bound"),
+            "{error}"
+        );
+        let error = message(
+            Runtime::builder()
+                .split(Policy::Fixed(vec![f64::NAN]))
+                .build(),
+        );
+        assert!(error.contains("finite"), "{error}");
+    }
+}
