@@ -6,9 +6,11 @@
 //! Invariant: a device touches only the bytes that its tasks name.
 
 pub mod cpu;
+pub mod gpu;
 pub mod virtual_device;
 
 pub use cpu::CpuDevice;
+pub use gpu::GpuDevice;
 pub use virtual_device::VirtualDevice;
 
 use crate::buffer::Storage;

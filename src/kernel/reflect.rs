@@ -22,6 +22,8 @@ pub struct Binding {
     pub binding: u32,
     /// What is bound to it, and what the kernel does with it.
     pub kind: BindingKind,
+    /// Whether its declaration allows writing, whatever the kernel does.
+    pub writable: bool,
     /// How its bytes are laid out.
     pub layout: Layout,
 }
@@ -129,13 +131,17 @@ pub(super) fn bindings(
         let Some(place) = variable.binding else {
             continue;
         };
-        let layout = layout(module, variable.ty);
+        let writable = match variable.space {
+            AddressSpace::Storage { access } => access.contains(StorageAccess::STORE),
+            _ => false,
+        };
         bindings.push(Binding {
             name,
             group: place.group,
             binding: place.binding,
             kind,
-            layout,
+            writable,
+            layout: layout(module, variable.ty),
         });
     }
     bindings.sort_by_key(|binding| (binding.group, binding.binding));

@@ -2,7 +2,7 @@
 //!
 //! Compares sizes and names the member at which they part; which Rust type it was is the caller's to say.
 //!
-//! Invariant: a value that passes is exactly as large as the uniform's type.
+//! Invariant: a value that passes differs from the uniform's type in nothing but padding at the end.
 
 use super::{Binding, BindingKind};
 
@@ -45,7 +45,7 @@ pub enum ValueError {
 impl Binding {
     /// Checks that `value`, whose Rust type is called `rust`, can be bound here.
     ///
-    /// A struct may come without the padding that WGSL puts behind its last member; it is added when it is bound.
+    /// Padding behind the last member may be there or not; it is added, or cut, when the value is bound.
     ///
     /// # Errors
     ///
@@ -61,7 +61,8 @@ impl Binding {
         let end = members
             .last()
             .map_or(expected, |last| last.offset + last.bytes);
-        if actual == expected || actual == end {
+        let padded = expected.next_multiple_of(self.layout.element.alignment);
+        if actual == expected || actual == end || actual == padded {
             return Ok(());
         }
         Err(ValueError::Size {

@@ -5,7 +5,8 @@
 //! Invariant: a device that was asked for by name is there, or the build fails.
 
 use super::{Inner, Runtime};
-use crate::device::{CpuDevice, Device};
+use crate::device::gpu::{FoundGpu, find_gpus};
+use crate::device::{CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
 use crate::profile::Profile;
 use crate::queue::Queue;
@@ -162,27 +163,92 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.trim().is_empty())
 }
 
-/// What is used when nothing is asked for.
+/// What is used when nothing is asked for: the CPU, and every GPU that doesn't run on its cores.
 fn found(threads: usize) -> Result<Vec<Arc<dyn Device>>> {
-    Ok(vec![Arc::new(CpuDevice::new(threads)?)])
-}
-
-fn named(names: &str, threads: usize) -> Result<Vec<Arc<dyn Device>>> {
-    let mut devices: Vec<Arc<dyn Device>> = Vec::new();
-    for name in names.split(',').map(str::trim) {
-        match name {
-            "cpu" | "all" => {
-                if !devices.iter().any(|device| device.info().name == "cpu") {
-                    devices.push(Arc::new(CpuDevice::new(threads)?));
-                }
-            }
-            _ => {
-                return Err(Error::UnknownDevice {
-                    name: name.to_owned(),
-                    found: vec!["cpu".to_owned()],
-                });
-            }
+    let mut chosen = Chosen::default();
+    chosen.cpu(threads)?;
+    for (i, gpu) in find_gpus()
+        .iter()
+        .enumerate()
+        .filter(|(_, gpu)| gpu.kind() == DeviceKind::Gpu)
+    {
+        // Nobody named it, so that it can't be opened is no reason to fail.
+        if let Err(error) = chosen.gpu(i, gpu) {
+            log::warn!("`{}` is left out: {error}", gpu.name());
         }
     }
-    Ok(devices)
+    Ok(chosen.devices)
+}
+
+/// What the names stand for, in their order, each device once.
+fn named(names: &str, threads: usize) -> Result<Vec<Arc<dyn Device>>> {
+    let mut chosen = Chosen::default();
+    // Looking for GPUs takes a while, and who wants the CPU alone needs none.
+    let gpus = if names.trim() == "cpu" {
+        Vec::new()
+    } else {
+        find_gpus()
+    };
+    for name in names.split(',').map(|name| name.trim().to_lowercase()) {
+        let is_meant = |i: usize, gpu: &FoundGpu| match name.as_str() {
+            "all" | "gpu" => true,
+            "" => false,
+            name => name == format!("gpu{i}") || gpu.name().to_lowercase().contains(name),
+        };
+        if name == "cpu" || name == "all" {
+            chosen.cpu(threads)?;
+        }
+        let mut is_found = name == "cpu" || name == "all";
+        for (i, gpu) in gpus.iter().enumerate().filter(|(i, gpu)| is_meant(*i, gpu)) {
+            is_found = true;
+            chosen.gpu(i, gpu)?;
+        }
+        if !is_found {
+            let mut found = vec!["cpu".to_owned()];
+            found.extend(
+                gpus.iter()
+                    .enumerate()
+                    .map(|(i, gpu)| format!("gpu{i}: {}", gpu.name())),
+            );
+            return Err(Error::UnknownDevice { name, found });
+        }
+    }
+    Ok(chosen.devices)
+}
+
+/// Devices chosen so far.
+#[derive(Default)]
+struct Chosen {
+    devices: Vec<Arc<dyn Device>>,
+    has_cpu: bool,
+    gpus: Vec<usize>,
+}
+
+impl Chosen {
+    fn cpu(&mut self, threads: usize) -> Result<()> {
+        if !self.has_cpu {
+            self.has_cpu = true;
+            self.devices.push(Arc::new(CpuDevice::new(threads)?));
+        }
+        Ok(())
+    }
+
+    fn gpu(&mut self, index: usize, gpu: &FoundGpu) -> Result<()> {
+        if self.gpus.contains(&index) {
+            return Ok(());
+        }
+        self.gpus.push(index);
+        let twins = self
+            .devices
+            .iter()
+            .filter(|device| device.info().name.starts_with(gpu.name()))
+            .count();
+        let name = if twins == 0 {
+            gpu.name().to_owned()
+        } else {
+            format!("{} #{}", gpu.name(), twins + 1)
+        };
+        self.devices.push(Arc::new(GpuDevice::open_as(gpu, &name)?));
+        Ok(())
+    }
 }

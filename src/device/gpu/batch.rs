@@ -1,0 +1,412 @@
+//! Tasks that are recorded together, submitted and waited for.
+//!
+//! Order is kept by recording in order; an upload that would overtake what is recorded closes the recording first.
+//!
+//! Invariant: when a batch has finished, everything it recorded has been done or an error says otherwise.
+
+#![expect(
+    unsafe_code,
+    reason = "copies between the GPU and the host's memory of buffers that others use elsewhere"
+)]
+
+use super::memory::{MOST_RUNS, Memory};
+use super::pipeline::Source;
+use super::{DeviceError, Gpu};
+use crate::buffer::Storage;
+use crate::device::{Bound, Run, Task, Timing};
+use crate::id::BufferId;
+use crate::kernel::rebase::{Base, Based};
+use crate::span::Span;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+use wgpu::{
+    Buffer, CommandEncoder, CommandEncoderDescriptor, ComputePassDescriptor,
+    ComputePassTimestampWrites, ErrorFilter, ErrorScopeGuard, MapMode, PollType,
+};
+
+/// Offsets of uniforms are multiples of this on every device.
+const UNIFORM_ALIGNMENT: usize = 256;
+
+/// Tasks under way.
+pub(super) struct Batch<'a> {
+    gpu: &'a Gpu,
+    memory: &'a mut Memory,
+    encoder: CommandEncoder,
+    /// Buffers that what is recorded and not submitted touches.
+    touched: HashSet<BufferId>,
+    /// Bytes of the uniforms, put in place when the batch is submitted.
+    uniforms: Vec<u8>,
+    steps: Vec<Step>,
+    runs: u32,
+    start: Instant,
+    scopes: [ErrorScopeGuard; 2],
+}
+
+enum Step {
+    /// Nothing to wait for.
+    Done {
+        seconds: f64,
+    },
+    Upload {
+        seconds: f64,
+    },
+    /// With its place among the runs.
+    Run(u32),
+    Download(Arc<Storage>, Span, Buffer),
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(gpu: &'a Gpu, memory: &'a mut Memory) -> Self {
+        Self {
+            encoder: gpu
+                .device
+                .create_command_encoder(&CommandEncoderDescriptor { label: None }),
+            scopes: [ErrorFilter::Validation, ErrorFilter::OutOfMemory]
+                .map(|f| gpu.device.push_error_scope(f)),
+            gpu,
+            memory,
+            touched: HashSet::new(),
+            uniforms: Vec::new(),
+            steps: Vec::new(),
+            runs: 0,
+            start: Instant::now(),
+        }
+    }
+
+    /// Whether the task has to wait for the next batch.
+    pub(super) fn is_full(&self, task: &Task) -> bool {
+        let Task::Run(run) = task else { return false };
+        let needed = self.uniforms.len() + uniform_bytes(run);
+        self.runs == MOST_RUNS || (self.runs > 0 && needed as u64 > self.memory.uniforms.size())
+    }
+
+    /// Records a task.
+    pub(super) fn record(&mut self, task: &Task) -> Result<(), DeviceError> {
+        if let Some(lost) = self.gpu.lost() {
+            return Err(lost);
+        }
+        let step = match task {
+            Task::Upload(storage, bytes) => self.upload(storage, *bytes)?,
+            Task::Download(storage, bytes) => self.download(storage, *bytes)?,
+            Task::Fill(storage, word) => self.fill(storage, *word)?,
+            Task::Run(run) => self.run(run)?,
+            Task::Free(id) => {
+                // What is recorded keeps the buffer alive, and whoever is given it next is recorded later.
+                self.memory.free(*id);
+                Step::Done { seconds: 0.0 }
+            }
+        };
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn upload(&mut self, storage: &Storage, bytes: Span) -> Result<Step, DeviceError> {
+        let start = Instant::now();
+        let no_room = |_| DeviceError::OutOfMemory {
+            device: "the host".to_owned(),
+            bytes: storage.bytes(),
+        };
+        storage.allocate().map_err(no_room)?;
+        // SAFETY: the queue lets nobody write what an upload reads until it has ended.
+        let source = unsafe { storage.read(bytes) };
+        self.write(storage, bytes.start, source)?;
+        Ok(Step::Upload {
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn fill(&mut self, storage: &Storage, word: u32) -> Result<Step, DeviceError> {
+        let start = Instant::now();
+        if word == 0 {
+            let buffer = self.memory.buffer(self.gpu, storage, &mut self.encoder)?;
+            self.encoder.clear_buffer(&buffer, 0, None);
+            self.touched.insert(storage.id());
+        } else {
+            let words = vec![word; (storage.bytes() / 4) as usize];
+            self.write(storage, 0, bytemuck::cast_slice(&words))?;
+        }
+        Ok(Step::Done {
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn write(&mut self, storage: &Storage, offset: u64, source: &[u8]) -> Result<(), DeviceError> {
+        if source.is_empty() {
+            return Ok(());
+        }
+        let buffer = self.memory.buffer(self.gpu, storage, &mut self.encoder)?;
+        // Written bytes arrive before everything that is submitted after; a buffer that was just allocated from the
+        // kept ones is cleared by what is recorded.
+        self.touched.insert(storage.id());
+        self.submit();
+        self.gpu.queue.write_buffer(&buffer, offset, source);
+        Ok(())
+    }
+
+    fn download(&mut self, storage: &Arc<Storage>, bytes: Span) -> Result<Step, DeviceError> {
+        let no_room = |_| DeviceError::OutOfMemory {
+            device: "the host".to_owned(),
+            bytes: storage.bytes(),
+        };
+        storage.allocate().map_err(no_room)?;
+        if bytes.is_empty() {
+            return Ok(Step::Done { seconds: 0.0 });
+        }
+        let buffer = self.memory.buffer(self.gpu, storage, &mut self.encoder)?;
+        let readback = self.memory.take_readback(self.gpu, bytes.len())?;
+        self.encoder
+            .copy_buffer_to_buffer(&buffer, bytes.start, &readback, 0, bytes.len());
+        self.touched.insert(storage.id());
+        Ok(Step::Download(storage.clone(), bytes, readback))
+    }
+
+    fn run(&mut self, run: &Run) -> Result<Step, DeviceError> {
+        let refused = |reason: String| DeviceError::Refused {
+            device: self.gpu.name.clone(),
+            reason,
+        };
+        let facts = run
+            .kernel
+            .facts()
+            .map_err(|error| refused(error.to_string()))?
+            .clone();
+        let based = Based::new(&run.chunk, facts.workgroup)
+            .ok_or_else(|| refused("the chunk is too large".to_owned()))?;
+        let pipeline = self.gpu.pipeline(&facts, based.fold)?;
+        let mut buffers = Vec::with_capacity(run.bound.len());
+        for bound in run.bound.iter() {
+            buffers.push(match bound {
+                Bound::Buffer(storage) => {
+                    self.touched.insert(storage.id());
+                    Some((
+                        storage.id(),
+                        self.memory.buffer(self.gpu, storage, &mut self.encoder)?,
+                    ))
+                }
+                Bound::Value(_) => None,
+            });
+        }
+        self.memory.grow_uniforms(
+            &self.gpu.device,
+            (self.uniforms.len() + uniform_bytes(run)) as u64,
+        );
+        let value_bytes = |source: Source| match source {
+            Source::Value(i) => match &run.bound[i] {
+                Bound::Value(bytes) => bytes.len() as u64,
+                Bound::Buffer(_) => 0,
+            },
+            _ => size_of::<Base>() as u64,
+        };
+        let mut groups = Vec::with_capacity(pipeline.groups.len());
+        for (place, group) in pipeline.groups.iter().enumerate() {
+            let mut offsets = Vec::new();
+            for (_, source) in &group.slots {
+                match source {
+                    Source::Buffer(_) => {}
+                    Source::Base => offsets.push(self.put_uniform(bytemuck::bytes_of(&based.base))),
+                    Source::Value(i) => {
+                        if let Bound::Value(bytes) = &run.bound[*i] {
+                            offsets.push(self.put_uniform(bytes));
+                        }
+                    }
+                }
+            }
+            let device = &self.gpu.device;
+            let bind_group = self.memory.bind_group(
+                device,
+                facts.key,
+                based.fold,
+                &pipeline,
+                place,
+                &buffers,
+                &value_bytes,
+            );
+            groups.push((group.index, bind_group, offsets));
+        }
+        let timestamp_writes = self
+            .memory
+            .clock
+            .as_ref()
+            .map(|clock| ComputePassTimestampWrites {
+                query_set: &clock.queries,
+                beginning_of_pass_write_index: Some(self.runs * 2),
+                end_of_pass_write_index: Some(self.runs * 2 + 1),
+            });
+        let mut pass = self.encoder.begin_compute_pass(&ComputePassDescriptor {
+            label: None,
+            timestamp_writes,
+        });
+        pass.set_pipeline(&pipeline.pipeline);
+        for (index, bind_group, offsets) in &groups {
+            pass.set_bind_group(*index, bind_group, offsets);
+        }
+        let [x, y, z] = based.dispatch;
+        pass.dispatch_workgroups(x, y, z);
+        drop(pass);
+        self.runs += 1;
+        Ok(Step::Run(self.runs - 1))
+    }
+
+    /// Puts bytes behind the other uniforms and returns their offset.
+    fn put_uniform(&mut self, bytes: &[u8]) -> u32 {
+        let offset = self.uniforms.len();
+        self.uniforms.extend_from_slice(bytes);
+        self.uniforms
+            .resize(self.uniforms.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+        offset as u32
+    }
+
+    /// Submits what is recorded.
+    fn submit(&mut self) {
+        if self.touched.is_empty() {
+            return;
+        }
+        self.touched.clear();
+        // Uniforms only grow within a batch, so those of what was submitted before are written again as they are.
+        if !self.uniforms.is_empty() {
+            self.gpu
+                .queue
+                .write_buffer(&self.memory.uniforms, 0, &self.uniforms);
+        }
+        let next = self
+            .gpu
+            .device
+            .create_command_encoder(&CommandEncoderDescriptor { label: None });
+        let full = std::mem::replace(&mut self.encoder, next);
+        self.gpu.queue.submit([full.finish()]);
+    }
+
+    /// Submits, waits, and says how long each task took.
+    pub(super) fn finish(mut self) -> Result<Vec<Timing>, DeviceError> {
+        if self.steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let clock_bytes = u64::from(self.runs) * 2 * u64::from(wgpu::QUERY_SIZE);
+        if let Some(clock) = self.memory.clock.as_ref().filter(|_| self.runs > 0) {
+            self.encoder
+                .resolve_query_set(&clock.queries, 0..self.runs * 2, &clock.resolved, 0);
+            self.encoder
+                .copy_buffer_to_buffer(&clock.resolved, 0, &clock.readback, 0, clock_bytes);
+        }
+        if !self.uniforms.is_empty() {
+            self.gpu
+                .queue
+                .write_buffer(&self.memory.uniforms, 0, &self.uniforms);
+        }
+        let submission = self.gpu.queue.submit([self.encoder.finish()]);
+        if let Some(clock) = self.memory.clock.as_ref().filter(|_| self.runs > 0) {
+            clock
+                .readback
+                .map_async(MapMode::Read, 0..clock_bytes, |_| ());
+        }
+        for step in &self.steps {
+            if let Step::Download(_, bytes, readback) = step {
+                // Whether it worked is seen when the bytes are asked for.
+                readback.map_async(MapMode::Read, 0..bytes.len(), |_| ());
+            }
+        }
+        let polled = self.gpu.device.poll(PollType::Wait {
+            submission_index: Some(submission),
+            timeout: None,
+        });
+        let errors = self
+            .scopes
+            .into_iter()
+            .rev()
+            .filter_map(|scope| pollster::block_on(scope.pop()));
+        let errors: Vec<_> = errors.collect();
+        let is_sound = polled.is_ok() && errors.is_empty();
+        if let Some(clock) = self
+            .memory
+            .clock
+            .as_ref()
+            .filter(|_| self.runs > 0 && !is_sound)
+        {
+            clock.readback.unmap();
+        }
+        if let Some(lost) = self.gpu.lost() {
+            return Err(lost);
+        }
+        if let Err(error) = polled {
+            return Err(self.gpu.failed(error.to_string()));
+        }
+        if let Some(error) = errors.last() {
+            return Err(match error {
+                wgpu::Error::OutOfMemory { .. } => DeviceError::OutOfMemory {
+                    device: self.gpu.name.clone(),
+                    bytes: 0,
+                },
+                error => self.gpu.failed(error.to_string()),
+            });
+        }
+        let ticks = match self.memory.clock.as_ref().filter(|_| self.runs > 0) {
+            Some(clock) => {
+                read_ticks(&clock.readback, clock_bytes).map_err(|error| self.gpu.failed(error))?
+            }
+            None => Vec::new(),
+        };
+        let period = self.memory.clock.as_ref().map_or(0.0, |clock| clock.period);
+        let mut timings = Vec::with_capacity(self.steps.len());
+        for step in self.steps {
+            timings.push(match step {
+                Step::Done { seconds } | Step::Upload { seconds } => Timing {
+                    seconds,
+                    overhead_seconds: 0.0,
+                },
+                Step::Run(place) => {
+                    let place = place as usize * 2;
+                    let seconds = match ticks.get(place..place + 2) {
+                        Some(&[begin, end]) => end.saturating_sub(begin) as f64 * period,
+                        _ => self.start.elapsed().as_secs_f64() / f64::from(self.runs),
+                    };
+                    Timing {
+                        seconds,
+                        overhead_seconds: 0.0,
+                    }
+                }
+                Step::Download(storage, bytes, readback) => {
+                    let start = Instant::now();
+                    let view = readback.get_mapped_range(0..bytes.len());
+                    let view = view.map_err(|error| self.gpu.failed(error.to_string()))?;
+                    // SAFETY: the queue lets nobody touch what a download writes until it has ended.
+                    unsafe { storage.write(bytes) }.copy_from_slice(&view);
+                    drop(view);
+                    readback.unmap();
+                    self.memory.put_readback(readback);
+                    Timing {
+                        seconds: start.elapsed().as_secs_f64(),
+                        overhead_seconds: 0.0,
+                    }
+                }
+            });
+        }
+        // What the batch took besides is the cost of submitting it, borne by its runs.
+        let busy: f64 = timings.iter().map(|timing| timing.seconds).sum();
+        let around =
+            (self.start.elapsed().as_secs_f64() - busy).max(0.0) / f64::from(self.runs.max(1));
+        timings
+            .iter_mut()
+            .for_each(|timing| timing.overhead_seconds = around);
+        Ok(timings)
+    }
+}
+
+/// Bytes of a run's uniforms, each at an offset of its own.
+fn uniform_bytes(run: &Run) -> usize {
+    let values = run.bound.iter().map(|bound| match bound {
+        Bound::Value(bytes) => bytes.len().next_multiple_of(UNIFORM_ALIGNMENT),
+        Bound::Buffer(_) => 0,
+    });
+    values.sum::<usize>() + UNIFORM_ALIGNMENT
+}
+
+fn read_ticks(readback: &Buffer, bytes: u64) -> Result<Vec<u64>, String> {
+    let view = readback
+        .get_mapped_range(0..bytes)
+        .map_err(|error| error.to_string())?;
+    let ticks = bytemuck::pod_collect_to_vec(&view[..]);
+    drop(view);
+    readback.unmap();
+    Ok(ticks)
+}

@@ -1,0 +1,213 @@
+//! GPUs, through wgpu.
+//!
+//! Opens a device, keeps compiled kernels, and hands tasks to a batch that records, submits and waits for them.
+//!
+//! Invariant: nothing that a user or a driver does makes wgpu's default handlers panic.
+
+mod adapters;
+mod batch;
+mod memory;
+mod pipeline;
+
+pub use adapters::{FoundGpu, find_gpus};
+
+use super::{Device, DeviceError, DeviceInfo, Home, Task, Timing};
+use crate::kernel::rebase::Fold;
+use crate::kernel::{Facts, Kernel};
+use batch::Batch;
+use memory::Memory;
+use pipeline::Pipeline;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use wgpu::{DeviceDescriptor, ExperimentalFeatures, Features, MemoryHints, Trace};
+
+/// A GPU.
+#[derive(Debug)]
+pub struct GpuDevice {
+    info: DeviceInfo,
+    gpu: Gpu,
+    memory: Mutex<Memory>,
+}
+
+/// What the parts of the device share.
+#[derive(Debug)]
+struct Gpu {
+    name: String,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// What the driver said when the device was lost.
+    lost: Arc<Mutex<Option<String>>>,
+    pipelines: Mutex<HashMap<(u128, Fold), Compiled>>,
+}
+
+/// A compiled kernel, or why it can't be.
+type Compiled = Result<Arc<Pipeline>, String>;
+
+impl GpuDevice {
+    /// Opens a GPU.
+    ///
+    /// # Errors
+    ///
+    /// If the driver doesn't give it.
+    pub fn open(found: &FoundGpu) -> Result<Self, DeviceError> {
+        let name = found.info.name.clone();
+        let wanted = Features::TIMESTAMP_QUERY
+            | Features::SHADER_F16
+            | Features::SHADER_F64
+            | Features::SHADER_INT64
+            | Features::SUBGROUP;
+        let limits = found.adapter.limits();
+        let most_binding_bytes = limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size);
+        let opened = pollster::block_on(found.adapter.request_device(&DeviceDescriptor {
+            label: Some("divvy"),
+            required_features: found.adapter.features() & wanted,
+            required_limits: limits,
+            experimental_features: ExperimentalFeatures::disabled(),
+            memory_hints: MemoryHints::Performance,
+            trace: Trace::Off,
+        }));
+        let (device, queue) = opened.map_err(|error| DeviceError::Failed {
+            device: name.clone(),
+            message: error.to_string(),
+        })?;
+        let lost = Arc::new(Mutex::new(None));
+        let place = lost.clone();
+        device.set_device_lost_callback(move |_, message| {
+            place
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(message);
+        });
+        // What isn't caught by a scope belongs to no task; the default handler would end the program.
+        device.on_uncaptured_error(Arc::new(|error: wgpu::Error| log::error!("{error}")));
+        let info = DeviceInfo {
+            name: name.clone(),
+            kind: found.kind(),
+            detail: format!(
+                "{} {} {}",
+                found.info.driver, found.info.driver_info, found.info.backend
+            ),
+            home: Home::Own,
+            most_binding_bytes,
+        };
+        let memory = Mutex::new(Memory::new(&device, &queue));
+        Ok(Self {
+            info,
+            gpu: Gpu {
+                name,
+                device,
+                queue,
+                lost,
+                pipelines: Mutex::default(),
+            },
+            memory,
+        })
+    }
+
+    /// Opens a GPU under another name, for a machine with two of the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`GpuDevice::open`].
+    pub fn open_as(found: &FoundGpu, name: &str) -> Result<Self, DeviceError> {
+        let mut opened = Self::open(found)?;
+        name.clone_into(&mut opened.info.name);
+        name.clone_into(&mut opened.gpu.name);
+        Ok(opened)
+    }
+}
+
+impl Gpu {
+    /// The kernel compiled, now or earlier.
+    fn pipeline(&self, facts: &Facts, fold: Fold) -> Result<Arc<Pipeline>, DeviceError> {
+        let place = (facts.key, fold);
+        let known = self
+            .pipelines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&place)
+            .cloned();
+        let compiled = known.unwrap_or_else(|| {
+            let compiled = pipeline::compile(&self.device, facts, fold).map(Arc::new);
+            let mut pipelines = self
+                .pipelines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            pipelines.entry(place).or_insert(compiled).clone()
+        });
+        compiled.map_err(|reason| DeviceError::Refused {
+            device: self.name.clone(),
+            reason,
+        })
+    }
+
+    /// The error of a loss, if there was one.
+    fn lost(&self) -> Option<DeviceError> {
+        let message = self
+            .lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()?;
+        Some(DeviceError::Lost {
+            device: self.name.clone(),
+            message,
+        })
+    }
+
+    fn failed(&self, message: String) -> DeviceError {
+        self.lost().unwrap_or_else(|| DeviceError::Failed {
+            device: self.name.clone(),
+            message,
+        })
+    }
+}
+
+impl Device for GpuDevice {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError> {
+        let refused = |reason| DeviceError::Refused {
+            device: self.info.name.clone(),
+            reason,
+        };
+        let facts = kernel.facts().map_err(|error| refused(error.to_string()))?;
+        self.gpu.pipeline(facts, Fold::Straight).map(|_| ())
+    }
+
+    fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = 0;
+        let mut failure = None;
+        while begun < tasks.len() && failure.is_none() {
+            let mut batch = Batch::new(&self.gpu, &mut memory);
+            let first = begun;
+            while begun < tasks.len() && !batch.is_full(&tasks[begun]) {
+                if let Err(error) = batch.record(&tasks[begun]) {
+                    failure = Some(error);
+                    break;
+                }
+                begun += 1;
+            }
+            match batch.finish() {
+                Ok(timings) => timings
+                    .into_iter()
+                    .zip(first..)
+                    .for_each(|(timing, i)| done(i, Ok(timing))),
+                Err(error) => {
+                    // The first is blamed; none of them can be relied on.
+                    (first..begun).for_each(|i| done(i, Err(error.clone())));
+                    failure = Some(DeviceError::NotBegun);
+                }
+            }
+        }
+        if let Some(error) = failure {
+            let mut error = Some(error);
+            (begun..tasks.len())
+                .for_each(|i| done(i, Err(error.take().unwrap_or(DeviceError::NotBegun))));
+        }
+    }
+}

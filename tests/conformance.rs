@@ -1,0 +1,500 @@
+//! One list of cases, run on every device found and split among all of them.
+//!
+//! A case is a kernel in WGSL with its native body, its buffers, and what must come out. With no GPU its GPU runs are
+//! ignored; with `DIVVY_REQUIRE_GPU=1` they fail.
+
+use divvy::device::gpu::find_gpus;
+use divvy::{Access, Body, Buffer, Combine, Kernel, Policy, Runtime};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::error::Error;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// A kernel with a native body that does the same.
+fn kernel(
+    wgsl: &str,
+    patterns: &[(&str, Access)],
+    body: impl Fn(&Body<'_>) + Send + Sync + 'static,
+) -> Result<Kernel, divvy::KernelError> {
+    let mut kernel = Kernel::from_wgsl(wgsl)?;
+    for (name, access) in patterns {
+        kernel = kernel.access(name, *access)?;
+    }
+    Ok(kernel.native(body))
+}
+
+/// Fails unless the buffer holds exactly these elements.
+fn expect<T>(runtime: &Runtime, buffer: &Buffer<T>, expected: &[T]) -> Outcome
+where
+    T: bytemuck::Pod + PartialEq + std::fmt::Debug,
+{
+    let found = runtime.read(buffer)?;
+    match found
+        .iter()
+        .zip(expected)
+        .position(|(found, expected)| found != expected)
+    {
+        Some(i) => Err(format!("element {i} is {:?}, not {:?}", found[i], expected[i]).into()),
+        None if found.len() == expected.len() => Ok(()),
+        None => Err(format!("{} elements, not {}", found.len(), expected.len()).into()),
+    }
+}
+
+/// `y = a x + y` at lengths that divide by nothing. The products and sums are exact in `f32`, so no rounding differs.
+fn saxpy(runtime: &Runtime) -> Outcome {
+    let saxpy = kernel(
+        "@group(0) @binding(0) var<uniform> a: f32;
+         @group(0) @binding(1) var<storage, read> x: array<f32>;
+         @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+         @compute @workgroup_size(64)
+         fn saxpy(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x < arrayLength(&y) { y[id.x] = a * x[id.x] + y[id.x]; }
+         }",
+        &[("x", Access::OneToOne), ("y", Access::OneToOne)],
+        |body| {
+            let (a, x, mut y) = (
+                body.value::<f32>("a"),
+                body.read::<f32>("x"),
+                body.write::<f32>("y"),
+            );
+            body.units().for_each(|i| y[i] += a * x[i]);
+        },
+    )?;
+    for n in [1_usize, 2, 63, 64, 65, 997, 4096] {
+        let x = runtime.buffer_from(&(0..n).map(|i| i as f32).collect::<Vec<_>>())?;
+        let y = runtime.buffer_from(&vec![1.0_f32; n])?;
+        for _ in 0..3 {
+            runtime
+                .dispatch(&saxpy, n)
+                .value("a", 2.0_f32)
+                .bind("x", &x)
+                .bind("y", &y)
+                .run()?;
+        }
+        expect(
+            runtime,
+            &y,
+            &(0..n).map(|i| 6.0 * i as f32 + 1.0).collect::<Vec<_>>(),
+        )?;
+    }
+    Ok(())
+}
+
+const IDS: &str = "
+    struct Ids {
+        @builtin(workgroup_id) group: vec3<u32>,
+        @builtin(num_workgroups) groups: vec3<u32>,
+    }
+    @group(0) @binding(0) var<storage, read_write> seen: array<vec4<u32>>;
+    @group(1) @binding(3) var<uniform> extent: vec3<u32>;
+    @compute @workgroup_size(WX, WY, WZ)
+    fn ids(ids: Ids, @builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
+           @builtin(local_invocation_index) index: u32) {
+        if any(id >= extent) { return; }
+        let place = (id.z * extent.y + id.y) * extent.x + id.x;
+        let group = (ids.group.z * ids.groups.y + ids.group.y) * ids.groups.x + ids.group.x;
+        let again = ids.group * vec3(WX, WY, WZ) + local;
+        seen[place] = vec4(place + u32(any(again != id)) * 1000000u, group, index, arrayLength(&seen));
+    }";
+
+/// Every builtin is that of the undivided dispatch, in one, two and three dimensions.
+fn builtins(runtime: &Runtime) -> Outcome {
+    for (extents, workgroup) in [
+        ([1000, 1, 1], [64, 1, 1]),
+        ([37, 50, 1], [8, 4, 1]),
+        ([5, 9, 23], [4, 2, 2]),
+    ] {
+        let [wx, wy, wz]: [u32; 3] = workgroup;
+        let wgsl = IDS
+            .replace("WX", &format!("{wx}u"))
+            .replace("WY", &format!("{wy}u"))
+            .replace("WZ", &format!("{wz}u"));
+        let extent: [u32; 3] = extents;
+        let total = extent.iter().product::<u32>();
+        let groups: [u32; 3] = std::array::from_fn(|d| extent[d].div_ceil(workgroup[d]));
+        let at = move |place: u32| {
+            let id = [
+                place % extent[0],
+                place / extent[0] % extent[1],
+                place / extent[0] / extent[1],
+            ];
+            let group: [u32; 3] = std::array::from_fn(|d| id[d] / workgroup[d]);
+            let local: [u32; 3] = std::array::from_fn(|d| id[d] % workgroup[d]);
+            let group = (group[2] * groups[1] + group[1]) * groups[0] + group[0];
+            [
+                place,
+                group,
+                (local[2] * wy + local[1]) * wx + local[0],
+                total,
+            ]
+        };
+        let ids = kernel(&wgsl, &[("seen", Access::OneToOne)], move |body| {
+            let mut seen = body.write::<[u32; 4]>("seen");
+            let first = seen.first() as u32;
+            seen.iter_mut()
+                .zip(first..)
+                .for_each(|(seen, place)| *seen = at(place));
+        })?;
+        let seen = runtime.buffer::<[u32; 4]>(total as usize)?;
+        let range: divvy::Range = match extent {
+            [x, 1, 1] => x.into(),
+            [x, y, 1] => [x, y].into(),
+            all => all.into(),
+        };
+        let padded = [extent[0], extent[1], extent[2], 0];
+        runtime
+            .dispatch(&ids, range)
+            .bind("seen", &seen)
+            .value("extent", padded)
+            .run()?;
+        expect(runtime, &seen, &(0..total).map(at).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+/// More workgroups than a dimension of a dispatch may have.
+fn many_workgroups(runtime: &Runtime) -> Outcome {
+    let count = kernel(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(1)
+         fn count(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {
+             x[id.x] += id.x ^ n.x;
+         }",
+        &[("x", Access::OneToOne)],
+        |body| {
+            let n = body.range().invocations() as u32;
+            let mut x = body.write::<u32>("x");
+            body.units().for_each(|i| x[i] += i as u32 ^ n);
+        },
+    )?;
+    let n = 200_003_u32;
+    let x = runtime.buffer::<u32>(n as usize)?;
+    runtime.dispatch(&count, n).bind("x", &x).run()?;
+    expect(runtime, &x, &(0..n).map(|i| i ^ n).collect::<Vec<_>>())
+}
+
+/// A stencil over rows, iterated: halos arrive where they are needed.
+fn stencil(runtime: &Runtime) -> Outcome {
+    let blur = kernel(
+        "struct Size { width: u32, height: u32 }
+         @group(0) @binding(0) var<uniform> size: Size;
+         @group(0) @binding(1) var<storage, read> old: array<u32>;
+         @group(0) @binding(2) var<storage, read_write> next: array<u32>;
+         @compute @workgroup_size(8, 4)
+         fn blur(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x >= size.width || id.y >= size.height { return; }
+             let up = max(id.y, 2u) - 2u;
+             let down = min(id.y + 2u, size.height - 1u);
+             next[id.y * size.width + id.x] = old[up * size.width + id.x] * 3u + old[id.y * size.width + id.x]
+                 + old[down * size.width + id.x] * 5u;
+         }",
+        &[("old", Access::Neighborhood(2)), ("next", Access::OneToOne)],
+        |body| {
+            let [width, height, _] = body.range().extents().map(|extent| extent as usize);
+            let (old, mut next) = (body.read::<u32>("old"), body.write::<u32>("next"));
+            for y in body.units() {
+                for x in 0..width {
+                    let at = |y: usize| old[y * width + x];
+                    let sum = at(y.max(2) - 2).wrapping_mul(3).wrapping_add(at(y));
+                    next[y * width + x] = sum.wrapping_add(at((y + 2).min(height - 1)).wrapping_mul(5));
+                }
+            }
+        },
+    )?;
+    let (width, height) = (19_usize, 61_usize);
+    let mut truth: Vec<u32> = (0..width * height).map(|i| (i * i) as u32).collect();
+    let (a, b) = (
+        runtime.buffer_from(&truth)?,
+        runtime.buffer::<u32>(width * height)?,
+    );
+    let (mut old, mut next) = (&a, &b);
+    for _ in 0..7 {
+        let size = [width as u32, height as u32];
+        runtime
+            .dispatch(&blur, [width, height])
+            .value("size", size)
+            .bind("old", old)
+            .bind("next", next)
+            .submit()?;
+        std::mem::swap(&mut old, &mut next);
+        let at = |y: usize, x: usize| truth[y * width + x];
+        let place = |i: usize| {
+            let (y, x) = (i / width, i % width);
+            let sum = at(y.max(2) - 2, x).wrapping_mul(3).wrapping_add(at(y, x));
+            sum.wrapping_add(at((y + 2).min(height - 1), x).wrapping_mul(5))
+        };
+        truth = (0..width * height).map(place).collect();
+    }
+    expect(runtime, old, &truth)
+}
+
+/// Counts that every device adds to its own copy, and extremes of signed numbers.
+fn accumulate(runtime: &Runtime) -> Outcome {
+    let sort = kernel(
+        "@group(0) @binding(0) var<storage, read> x: array<i32>;
+         @group(0) @binding(1) var<storage, read_write> bins: array<atomic<u32>, 16>;
+         @group(0) @binding(2) var<storage, read_write> least: array<atomic<i32>>;
+         @compute @workgroup_size(64)
+         fn sort(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x >= arrayLength(&x) { return; }
+             atomicAdd(&bins[u32(x[id.x]) & 15u], 1u);
+             atomicMin(&least[0], x[id.x]);
+         }",
+        &[
+            ("x", Access::OneToOne),
+            ("bins", Access::Accumulate(Combine::Add)),
+            ("least", Access::Accumulate(Combine::Min)),
+        ],
+        |body| {
+            let (x, mut bins, mut least) = (
+                body.read::<i32>("x"),
+                body.write::<u32>("bins"),
+                body.write::<i32>("least"),
+            );
+            for i in body.units() {
+                bins[x[i] as u32 as usize & 15] += 1;
+                least[0] = least[0].min(x[i]);
+            }
+        },
+    )?;
+    let n = 5000_usize;
+    let values: Vec<i32> = (0..n as i32)
+        .map(|i| (i.wrapping_mul(7919) % 4001) - 2000)
+        .collect();
+    let (x, bins) = (
+        runtime.buffer_from(&values)?,
+        runtime.buffer_from(&[3_u32; 16])?,
+    );
+    let least = runtime.buffer_from(&[-5_i32])?;
+    let mut expected = [3_u32; 16];
+    for _ in 0..2 {
+        runtime
+            .dispatch(&sort, n)
+            .bind("x", &x)
+            .bind("bins", &bins)
+            .bind("least", &least)
+            .run()?;
+        values
+            .iter()
+            .for_each(|value| expected[*value as u32 as usize & 15] += 1);
+    }
+    expect(runtime, &bins, &expected)?;
+    expect(
+        runtime,
+        &least,
+        &[values.iter().copied().min().unwrap_or(0).min(-5)],
+    )
+}
+
+/// A tree reduction in workgroup memory: barriers, and one element for each workgroup of rows.
+fn barriers(runtime: &Runtime) -> Outcome {
+    let reduce = kernel(
+        "@group(0) @binding(0) var<storage, read> x: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> total: array<atomic<u32>>;
+         var<workgroup> sums: array<u32, 64>;
+         @compute @workgroup_size(64)
+         fn reduce(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+             if id.x < arrayLength(&x) { sums[i] = x[id.x]; }
+             workgroupBarrier();
+             for (var step = 32u; step > 0u; step /= 2u) {
+                 if i < step { sums[i] += sums[i + step]; }
+                 workgroupBarrier();
+             }
+             if i == 0u { atomicAdd(&total[0], sums[0]); }
+         }",
+        &[("x", Access::OneToOne), ("total", Access::Accumulate(Combine::Add))],
+        |body| {
+            let (x, mut total) = (body.read::<u32>("x"), body.write::<u32>("total"));
+            total[0] = body.units().fold(total[0], |sum, i| sum.wrapping_add(x[i]));
+        },
+    )?;
+    let values: Vec<u32> = (0..10_007)
+        .map(|i: u32| i.wrapping_mul(2_654_435_761))
+        .collect();
+    let (x, total) = (runtime.buffer_from(&values)?, runtime.buffer::<u32>(1)?);
+    runtime
+        .dispatch(&reduce, values.len())
+        .bind("x", &x)
+        .bind("total", &total)
+        .run()?;
+    expect(
+        runtime,
+        &total,
+        &[values.iter().fold(0_u32, |sum, x| sum.wrapping_add(*x))],
+    )
+}
+
+/// A structure of mixed members as a value, an override, an entry point chosen by name.
+fn values(runtime: &Runtime) -> Outcome {
+    #[repr(C)]
+    #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+    struct Scale {
+        offset: [u32; 3],
+        factor: u32,
+        odd: [u32; 2],
+        pad: [u32; 2],
+    }
+    let scale = kernel(
+        "struct Scale { offset: vec3<u32>, factor: u32, odd: vec2<u32> }
+         override SHIFT: u32;
+         @group(2) @binding(1) var<uniform> scale: Scale;
+         @group(0) @binding(7) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(32) fn other() {}
+         @compute @workgroup_size(32)
+         fn apply(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x >= arrayLength(&x) { return; }
+             x[id.x] = (x[id.x] + scale.offset[id.x % 3u]) * scale.factor + scale.odd.y * (id.x & 1u) + (1u << SHIFT);
+         }",
+        &[],
+        |body| {
+            let (scale, mut x) = (body.value::<Scale>("scale"), body.write::<u32>("x"));
+            for i in body.units() {
+                x[i] = (x[i] + scale.offset[i % 3]) * scale.factor + scale.odd[1] * (i as u32 & 1) + (1 << 5);
+            }
+        },
+    )?;
+    let scale = scale
+        .entry("apply")?
+        .constant("SHIFT", 5)?
+        .access("x", Access::OneToOne)?;
+    let x = runtime.buffer_from(&(0..500).collect::<Vec<u32>>())?;
+    let value = Scale {
+        offset: [1, 2, 3],
+        factor: 10,
+        odd: [0, 7],
+        pad: [0; 2],
+    };
+    runtime
+        .dispatch(&scale, 500)
+        .value("scale", value)
+        .bind("x", &x)
+        .run()?;
+    let expected = |i: u32| (i + value.offset[i as usize % 3]) * 10 + 7 * (i & 1) + 32;
+    expect(runtime, &x, &(0..500).map(expected).collect::<Vec<_>>())
+}
+
+/// With nothing declared a dispatch runs whole, on whichever device, and computes the same.
+fn undeclared(runtime: &Runtime) -> Outcome {
+    let reverse = kernel(
+        "@group(0) @binding(0) var<storage, read> x: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+         @compute @workgroup_size(64)
+         fn reverse(@builtin(global_invocation_id) id: vec3<u32>) {
+             let last = arrayLength(&x) - 1u;
+             if id.x <= last { y[last - id.x] = x[id.x]; }
+         }",
+        &[],
+        |body| {
+            let (x, mut y) = (body.read::<u32>("x"), body.write::<u32>("y"));
+            let last = x.len() - 1;
+            body.units().for_each(|i| y[last - i] = x[i]);
+        },
+    )?;
+    let x = runtime.buffer_from(&(0..777).collect::<Vec<u32>>())?;
+    let y = runtime.buffer::<u32>(777)?;
+    let z = runtime.buffer::<u32>(777)?;
+    for _ in 0..3 {
+        runtime
+            .dispatch(&reverse, 777)
+            .bind("x", &x)
+            .bind("y", &y)
+            .run()?;
+        runtime
+            .dispatch(&reverse, 777)
+            .bind("x", &y)
+            .bind("y", &z)
+            .run()?;
+    }
+    expect(runtime, &z, &(0..777).collect::<Vec<_>>())?;
+    expect(runtime, &y, &(0..777).rev().collect::<Vec<_>>())
+}
+
+/// Memory that is given back and asked for again starts zeroed.
+fn reused_memory(runtime: &Runtime) -> Outcome {
+    let add = kernel(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(64)
+         fn add(@builtin(global_invocation_id) id: vec3<u32>) { if id.x < arrayLength(&x) { x[id.x] += 9u; } }",
+        &[("x", Access::OneToOne)],
+        |body| body.write::<u32>("x").iter_mut().for_each(|x| *x += 9),
+    )?;
+    for _ in 0..10 {
+        let x = runtime.buffer::<u32>(1000)?;
+        runtime.dispatch(&add, 1000).bind("x", &x).run()?;
+        expect(runtime, &x, &[9; 1000])?;
+    }
+    Ok(())
+}
+
+type Case = fn(&Runtime) -> Outcome;
+
+const CASES: &[(&str, Case)] = &[
+    ("saxpy", saxpy),
+    ("builtins", builtins),
+    ("many_workgroups", many_workgroups),
+    ("stencil", stencil),
+    ("accumulate", accumulate),
+    ("barriers", barriers),
+    ("values", values),
+    ("undeclared", undeclared),
+    ("reused_memory", reused_memory),
+];
+
+fn trial(
+    case: &str,
+    device: &str,
+    devices: String,
+    policy: Policy,
+    run: Case,
+    is_there: bool,
+) -> Trial {
+    let test = move || -> Result<(), Failed> {
+        if !is_there {
+            return Err("there is no GPU, and DIVVY_REQUIRE_GPU asks for one".into());
+        }
+        let build = Runtime::builder()
+            .devices(&devices)
+            .split(policy)
+            .without_profile_dir()
+            .build();
+        let runtime = build.map_err(|error| error.to_string())?;
+        run(&runtime).map_err(|error| error.to_string().into())
+    };
+    let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
+    Trial::test(format!("{case}::{device}"), test).with_ignored_flag(!is_there && !is_required)
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let gpus = find_gpus().len();
+    let mut trials = Vec::new();
+    for &(case, run) in CASES {
+        let mut add = |device: &str, devices: &str, policy, is_there| {
+            trials.push(trial(
+                case,
+                device,
+                devices.to_owned(),
+                policy,
+                run,
+                is_there,
+            ));
+        };
+        add("cpu", "cpu", Policy::Measured, true);
+        for i in 0..gpus.max(1) {
+            let name = format!("gpu{i}");
+            add(&name, &name, Policy::Measured, i < gpus);
+        }
+        for (name, policy) in [
+            ("split", Policy::Fixed(vec![0.4; gpus.max(1) + 1])),
+            (
+                "split_unevenly",
+                Policy::Fixed((0..=gpus.max(1)).map(|i| 0.13 + i as f64).collect()),
+            ),
+            ("guided", Policy::Guided),
+            ("measured", Policy::Measured),
+        ] {
+            add(name, "all", policy, gpus > 0);
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
