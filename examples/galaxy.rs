@@ -1,0 +1,268 @@
+//! Two disc galaxies collide: every body pulls at every other, on all the processors of the machine.
+
+mod show;
+
+use bytemuck::{Pod, Zeroable};
+use divvy::{Access, Body, Kernel};
+use show::{Options, Outcome, Picture};
+use std::path::PathBuf;
+
+const HELP: &str = "Two disc galaxies collide, by direct summation over all pairs.
+
+  --bodies N    how many bodies (8192)
+  --steps N     how many time steps (400)
+  --seed N      where the bodies start (1)
+  --devices X   which devices: cpu, gpu, gpu0, all, or part of a name
+  --out FILE    the picture (galaxy.png); with --animate also FILE with .gif";
+
+/// What the kernel calls `Step`: the step in units of time, and the distance below which bodies stop pulling harder.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Step {
+    seconds: f32,
+    softening: f32,
+}
+
+/// Positions, with the mass in the fourth component, and velocities.
+type Bodies = (Vec<[f32; 4]>, Vec<[f32; 4]>);
+
+const STEP: f32 = 0.01;
+const SOFTENING: f32 = 0.05;
+
+fn main() -> Outcome {
+    let mut options = Options::parse(HELP);
+    let (bodies, steps) = (
+        options.number("--bodies", 8192_usize)?.max(2),
+        options.number("--steps", 400_usize)?,
+    );
+    let (seed, animate) = (options.number("--seed", 1_u64)?, options.flag("--animate"));
+    let out = PathBuf::from(
+        options
+            .text("--out")?
+            .unwrap_or_else(|| "galaxy.png".to_owned()),
+    );
+    let runtime = options.runtime()?;
+
+    let source = Kernel::from_wgsl(include_str!("../shaders/galaxy.wgsl"))?;
+    let kick = source
+        .clone()
+        .entry("kick")?
+        .access("here", Access::OneToOne)?
+        .access("velocity", Access::OneToOne)?;
+    let kick = kick.native(kick_on_cpu);
+    let drift = source
+        .entry("drift")?
+        .access("velocity", Access::OneToOne)?
+        .access("position", Access::OneToOne)?;
+    let drift = drift.native(|body| {
+        let (step, velocity, mut position) = (
+            body.value::<Step>("step"),
+            body.read::<[f32; 4]>("velocity"),
+            body.write::<[f32; 4]>("position"),
+        );
+        for i in body.units() {
+            (0..3).for_each(|axis| position[i][axis] += velocity[i][axis] * step.seconds);
+        }
+    });
+
+    let (start_position, start_velocity) = two_galaxies(bodies, seed);
+    let position = runtime.buffer_from(&start_position)?;
+    let velocity = runtime.buffer_from(&start_velocity)?;
+    // Half a kick, then a drift and a kick in turn: velocities are half a step ahead until the last, half, kick.
+    let kick_for = |seconds| {
+        let step = Step {
+            seconds,
+            softening: SOFTENING,
+        };
+        let dispatch = runtime
+            .dispatch(&kick, bodies)
+            .value("step", step)
+            .bind("velocity", &velocity);
+        dispatch
+            .bind("sources", &position)
+            .bind("here", &position)
+            .run()
+    };
+    let drift_for = |seconds| {
+        let step = Step {
+            seconds,
+            softening: SOFTENING,
+        };
+        runtime
+            .dispatch(&drift, bodies)
+            .value("step", step)
+            .bind("velocity", &velocity)
+            .bind("position", &position)
+            .run()
+    };
+    let progress = show::progress(steps as u64);
+    let mut frames = Vec::new();
+    let mut report = kick_for(STEP / 2.0)?;
+    for step in 0..steps {
+        if animate && step % 4 == 0 {
+            frames.push(picture(&runtime.read(&position)?, 256));
+        }
+        drift_for(STEP)?;
+        report = kick_for(if step + 1 == steps { STEP / 2.0 } else { STEP })?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+
+    let (end_position, end_velocity) = (runtime.read(&position)?, runtime.read(&velocity)?);
+    println!("the last step: {report}");
+    if animate {
+        show::write_gif(&out.with_extension("gif"), frames)?;
+    }
+    picture(&end_position, 512).write_png(&out)?;
+    check(&[
+        (start_position, start_velocity),
+        (end_position, end_velocity),
+    ])
+}
+
+/// The kernel `kick` by hand: sixteen bodies at a time, so that the compiler finds vectors.
+fn kick_on_cpu(body: &Body<'_>) {
+    const LANES: usize = 16;
+    let (step, sources) = (body.value::<Step>("step"), body.read::<[f32; 4]>("sources"));
+    let (here, mut velocity) = (
+        body.read::<[f32; 4]>("here"),
+        body.write::<[f32; 4]>("velocity"),
+    );
+    for (here, velocity) in here.chunks(LANES).zip(velocity.chunks_mut(LANES)) {
+        let mut place = [[0.0_f32; LANES]; 3];
+        here.iter()
+            .enumerate()
+            .for_each(|(lane, here)| (0..3).for_each(|axis| place[axis][lane] = here[axis]));
+        let mut pull = [[0.0_f32; LANES]; 3];
+        for other in sources.iter() {
+            for lane in 0..LANES {
+                let apart: [f32; 3] = std::array::from_fn(|axis| other[axis] - place[axis][lane]);
+                let square = apart.iter().map(|apart| apart * apart).sum::<f32>()
+                    + step.softening * step.softening;
+                let scale = other[3] / (square * square.sqrt());
+                (0..3).for_each(|axis| pull[axis][lane] += apart[axis] * scale);
+            }
+        }
+        for (lane, velocity) in velocity.iter_mut().enumerate() {
+            (0..3).for_each(|axis| velocity[axis] += pull[axis][lane] * step.seconds);
+        }
+    }
+}
+
+/// Two discs on their way into each other.
+fn two_galaxies(bodies: usize, seed: u64) -> Bodies {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut random = move || {
+        // xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled").
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40) as f32 / (1 << 24) as f32
+    };
+    let mass = 1.0 / bodies as f32;
+    let body = |i: usize| {
+        let side = if i.is_multiple_of(2) { -1.0 } else { 1.0 };
+        let (radius, angle) = (
+            0.05 + 0.75 * random().sqrt(),
+            random() * std::f32::consts::TAU,
+        );
+        let height = 0.04 * (random() - 0.5);
+        // Half the mass is in each disc, spread evenly: a body circles what lies within its radius.
+        let speed = (0.5 * (radius / 0.8).powi(2)
+            / (radius * radius + SOFTENING * SOFTENING).sqrt())
+        .sqrt();
+        let (sin, cos) = angle.sin_cos();
+        // One disc lies in the plane of the picture, the other is tilted.
+        let tilt = |[x, y, z]: [f32; 3]| {
+            if side < 0.0 {
+                [x, y, z]
+            } else {
+                [x, 0.5 * y - 0.866 * z, 0.866 * y + 0.5 * z]
+            }
+        };
+        let place = tilt([radius * cos, radius * sin, height]);
+        let moves = tilt([-speed * sin, speed * cos, 0.0]);
+        let position = [place[0] + side * 1.2, place[1] + side * 0.3, place[2], mass];
+        (position, [moves[0] - side * 0.35, moves[1], moves[2], 0.0])
+    };
+    (0..bodies).map(body).unzip()
+}
+
+/// How many bodies are seen through each pixel, each galaxy in a colour of its own.
+fn picture(position: &[[f32; 4]], size: usize) -> Picture {
+    let mut light = vec![[0.0_f32; 3]; size * size];
+    let brightness = 6e5 / position.len() as f32 * (size as f32 / 512.0).powi(2).recip() / 60.0;
+    for (i, position) in position.iter().enumerate() {
+        let pixel = |axis: usize| (position[axis] / 4.5 + 0.5) * size as f32;
+        let (x, y) = (pixel(0), pixel(1));
+        if x < 0.0 || y < 0.0 || x >= size as f32 || y >= size as f32 {
+            continue;
+        }
+        let colour = if i.is_multiple_of(2) {
+            [1.0, 0.55, 0.25]
+        } else {
+            [0.3, 0.6, 1.0]
+        };
+        let place = y as usize * size + x as usize;
+        (0..3).for_each(|channel| light[place][channel] += colour[channel] * brightness);
+    }
+    let tone = |light: &f32| (255.0 * (1.0 - (-light).exp()).powf(0.6)) as u8;
+    Picture {
+        width: size,
+        height: size,
+        rgb: light.iter().flatten().map(tone).collect(),
+    }
+}
+
+/// Energy and momentum at the start and at the end: what a right simulation keeps.
+fn check(states: &[Bodies; 2]) -> Outcome {
+    let [start, end] = [0, 1].map(|i| {
+        (
+            energy(&states[i].0, &states[i].1),
+            momentum(&states[i].0, &states[i].1),
+        )
+    });
+    let drift = ((end.0 - start.0) / start.0).abs();
+    let pushed = (0..3)
+        .map(|axis| (end.1[axis] - start.1[axis]).powi(2))
+        .sum::<f64>()
+        .sqrt();
+    println!(
+        "energy {:.6} to {:.6}: drift {:.2e}; momentum changed by {pushed:.1e}",
+        start.0, end.0, drift
+    );
+    if drift > 0.02 || pushed > 1e-4 || !drift.is_finite() {
+        return Err("energy or momentum is not kept: the simulation is wrong".into());
+    }
+    Ok(())
+}
+
+fn energy(position: &[[f32; 4]], velocity: &[[f32; 4]]) -> f64 {
+    let motion = |(position, velocity): (&[f32; 4], &[f32; 4])| {
+        0.5 * f64::from(position[3])
+            * (0..3)
+                .map(|axis| f64::from(velocity[axis]).powi(2))
+                .sum::<f64>()
+    };
+    let mut sum = position.iter().zip(velocity).map(motion).sum::<f64>();
+    for (i, a) in position.iter().enumerate() {
+        for b in &position[..i] {
+            let square = (0..3)
+                .map(|axis| f64::from(a[axis] - b[axis]).powi(2))
+                .sum::<f64>();
+            sum -=
+                f64::from(a[3]) * f64::from(b[3]) / (square + f64::from(SOFTENING).powi(2)).sqrt();
+        }
+    }
+    sum
+}
+
+fn momentum(position: &[[f32; 4]], velocity: &[[f32; 4]]) -> [f64; 3] {
+    std::array::from_fn(|axis| {
+        position
+            .iter()
+            .zip(velocity)
+            .map(|(p, v)| f64::from(p[3]) * f64::from(v[axis]))
+            .sum()
+    })
+}
