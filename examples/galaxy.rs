@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 const HELP: &str = "Two disc galaxies collide, by direct summation over all pairs.
 
-  --bodies N    how many bodies (8192)
-  --steps N     how many time steps (400)
+  --bodies N    how many bodies (6000)
+  --steps N     how many time steps (500)
   --seed N      where the bodies start (1)
   --devices X   which devices: cpu, gpu, gpu0, all, or part of a name
   --out FILE    the picture (galaxy.png); with --animate also FILE with .gif";
@@ -27,13 +27,13 @@ struct Step {
 type Bodies = (Vec<[f32; 4]>, Vec<[f32; 4]>);
 
 const STEP: f32 = 0.01;
-const SOFTENING: f32 = 0.05;
+const SOFTENING: f32 = 0.1;
 
 fn main() -> Outcome {
     let mut options = Options::parse(HELP);
     let (bodies, steps) = (
-        options.number("--bodies", 8192_usize)?.max(2),
-        options.number("--steps", 400_usize)?,
+        options.number("--bodies", 6000_usize)?.max(4),
+        options.number("--steps", 500_usize)?,
     );
     let (seed, animate) = (options.number("--seed", 1_u64)?, options.flag("--animate"));
     let out = PathBuf::from(
@@ -159,18 +159,28 @@ fn two_galaxies(bodies: usize, seed: u64) -> Bodies {
         state ^= state >> 27;
         (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40) as f32 / (1 << 24) as f32
     };
-    let mass = 1.0 / bodies as f32;
-    let body = |i: usize| {
+    // Most of a galaxy's mass is in its core, so that its disc is stable until the other one comes.
+    let (core, disc, edge) = (0.4_f32, 0.1_f32, 0.9_f32);
+    let mass = disc / (bodies as f32 / 2.0 - 1.0).max(1.0);
+    let mut body = |i: usize| {
         let side = if i.is_multiple_of(2) { -1.0 } else { 1.0 };
+        let moves = [-side * 0.38, side * 0.12, 0.0];
+        let centre = [side * 1.5, side * 0.45, 0.0];
+        if i < 2 {
+            return (
+                [centre[0], centre[1], 0.0, core],
+                [moves[0], moves[1], 0.0, 0.0],
+            );
+        }
         let (radius, angle) = (
-            0.05 + 0.75 * random().sqrt(),
+            0.15 + (edge - 0.15) * random().sqrt(),
             random() * std::f32::consts::TAU,
         );
         let height = 0.04 * (random() - 0.5);
-        // Half the mass is in each disc, spread evenly: a body circles what lies within its radius.
-        let speed = (0.5 * (radius / 0.8).powi(2)
-            / (radius * radius + SOFTENING * SOFTENING).sqrt())
-        .sqrt();
+        // A body circles what lies within its radius; the core's pull is softened.
+        let softened = radius * radius + SOFTENING * SOFTENING;
+        let speed =
+            (core * radius * radius / softened.powf(1.5) + disc * radius / (edge * edge)).sqrt();
         let (sin, cos) = angle.sin_cos();
         // One disc lies in the plane of the picture, the other is tilted.
         let tilt = |[x, y, z]: [f32; 3]| {
@@ -181,30 +191,43 @@ fn two_galaxies(bodies: usize, seed: u64) -> Bodies {
             }
         };
         let place = tilt([radius * cos, radius * sin, height]);
-        let moves = tilt([-speed * sin, speed * cos, 0.0]);
-        let position = [place[0] + side * 1.2, place[1] + side * 0.3, place[2], mass];
-        (position, [moves[0] - side * 0.35, moves[1], moves[2], 0.0])
+        let turns = tilt([-speed * sin, speed * cos, 0.0]);
+        let position: [f32; 3] = std::array::from_fn(|axis| centre[axis] + place[axis]);
+        let velocity: [f32; 3] = std::array::from_fn(|axis| moves[axis] + turns[axis]);
+        (
+            [position[0], position[1], position[2], mass],
+            [velocity[0], velocity[1], velocity[2], 0.0],
+        )
     };
-    (0..bodies).map(body).unzip()
+    (0..bodies).map(&mut body).unzip()
 }
 
 /// How many bodies are seen through each pixel, each galaxy in a colour of its own.
 fn picture(position: &[[f32; 4]], size: usize) -> Picture {
     let mut light = vec![[0.0_f32; 3]; size * size];
-    let brightness = 6e5 / position.len() as f32 * (size as f32 / 512.0).powi(2).recip() / 60.0;
+    let scale = size as f32 / 512.0;
+    let brightness = 2200.0 / position.len() as f32;
     for (i, position) in position.iter().enumerate() {
-        let pixel = |axis: usize| (position[axis] / 4.5 + 0.5) * size as f32;
-        let (x, y) = (pixel(0), pixel(1));
-        if x < 0.0 || y < 0.0 || x >= size as f32 || y >= size as f32 {
-            continue;
-        }
+        let [x, y] = [0, 1].map(|axis| (position[axis] / 5.0 + 0.5) * size as f32);
         let colour = if i.is_multiple_of(2) {
-            [1.0, 0.55, 0.25]
+            [1.0, 0.5, 0.2]
         } else {
-            [0.3, 0.6, 1.0]
+            [0.25, 0.55, 1.0]
         };
-        let place = y as usize * size + x as usize;
-        (0..3).for_each(|channel| light[place][channel] += colour[channel] * brightness);
+        // A body glows over the pixels around it, a core further than a star.
+        let glow = if i < 2 { 6.0 * scale } else { 1.1 * scale };
+        let reach = (3.0 * glow).ceil() as i32;
+        for (dx, dy) in (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dx, dy))) {
+            let (px, py) = (x as i32 + dx, y as i32 + dy);
+            if (0..size as i32).contains(&px) && (0..size as i32).contains(&py) {
+                let square = (px as f32 + 0.5 - x).powi(2) + (py as f32 + 0.5 - y).powi(2);
+                let shine = brightness
+                    * (-0.5 * square / (glow * glow)).exp()
+                    * if i < 2 { 8.0 } else { 1.0 };
+                let place = py as usize * size + px as usize;
+                (0..3).for_each(|channel| light[place][channel] += colour[channel] * shine);
+            }
+        }
     }
     let tone = |light: &f32| (255.0 * (1.0 - (-light).exp()).powf(0.6)) as u8;
     Picture {
