@@ -1,0 +1,438 @@
+//! Whole dispatches, data resident: each device alone, all together, and what a user would write by hand instead.
+//!
+//! `LP_NUM_THREADS=1 RAYON_NUM_THREADS=1` gives a software GPU and the CPU a core each. Ends with a table of medians.
+
+mod workload;
+
+use bytemuck::{Pod, Zeroable};
+use criterion::{Criterion, criterion_group, criterion_main};
+use divvy::device::gpu::find_gpus;
+use divvy::{Access, Kernel, Policy, Runtime};
+use rayon::prelude::*;
+use std::time::Duration;
+use workload::Times;
+use workload::raw::Raw;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct View {
+    width: u32,
+    height: u32,
+    limit: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Plate {
+    width: u32,
+    height: u32,
+    flow: f32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Step {
+    seconds: f32,
+    softening: f32,
+}
+
+const SAXPY: &str = include_str!("../shaders/saxpy.wgsl");
+const MANDELBROT: &str = include_str!("../shaders/mandelbrot.wgsl");
+const HEAT: &str = include_str!("../shaders/heat.wgsl");
+const GALAXY: &str = include_str!("../shaders/galaxy.wgsl");
+
+fn escape(x: usize, y: usize, view: View) -> u32 {
+    let (cx, cy) = (
+        x as f32 / view.width as f32 * 3.0 - 2.0,
+        y as f32 / view.height as f32 * 2.0 - 1.0,
+    );
+    let (mut zx, mut zy, mut n) = (0.0_f32, 0.0_f32, 0);
+    while n < view.limit && zx * zx + zy * zy <= 4.0 {
+        (zx, zy) = (zx * zx - zy * zy + cx, 2.0 * zx * zy + cy);
+        n += 1;
+    }
+    n
+}
+
+fn heat_row(old: &[f32], above: usize, y: usize, next: &mut [f32], plate: Plate) {
+    let (width, height) = (plate.width as usize, plate.height as usize);
+    let row = |y: usize| &old[(y - above) * width..][..width];
+    next.copy_from_slice(row(y));
+    if y == 0 || y == height - 1 {
+        return;
+    }
+    let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+    for x in 1..width - 1 {
+        let around = here[x - 1] + here[x + 1] + up[x] + down[x];
+        next[x] = here[x] + plate.flow * (around - 4.0 * here[x]);
+    }
+}
+
+/// Sixteen bodies at a time, so that the compiler finds vectors.
+fn pull(sources: &[[f32; 4]], here: &[[f32; 4]], velocity: &mut [[f32; 4]], step: Step) {
+    const LANES: usize = 16;
+    for (here, velocity) in here.chunks(LANES).zip(velocity.chunks_mut(LANES)) {
+        let (mut place, mut pull) = ([[0.0_f32; LANES]; 3], [[0.0_f32; LANES]; 3]);
+        here.iter()
+            .enumerate()
+            .for_each(|(lane, here)| (0..3).for_each(|axis| place[axis][lane] = here[axis]));
+        for other in sources {
+            for lane in 0..LANES {
+                let apart: [f32; 3] = std::array::from_fn(|axis| other[axis] - place[axis][lane]);
+                let square = apart.iter().map(|apart| apart * apart).sum::<f32>()
+                    + step.softening * step.softening;
+                let scale = other[3] / (square * square.sqrt());
+                (0..3).for_each(|axis| pull[axis][lane] += apart[axis] * scale);
+            }
+        }
+        for (lane, velocity) in velocity.iter_mut().enumerate() {
+            (0..3).for_each(|axis| velocity[axis] += pull[axis][lane] * step.seconds);
+        }
+    }
+}
+
+fn saxpy() -> Kernel {
+    let kernel = Kernel::from_wgsl(SAXPY).and_then(|k| k.access("x", Access::OneToOne));
+    kernel
+        .and_then(|k| k.access("y", Access::OneToOne))
+        .expect("it is valid")
+        .native(|body| {
+            let (a, x, mut y) = (
+                body.value::<f32>("a"),
+                body.read::<f32>("x"),
+                body.write::<f32>("y"),
+            );
+            y.iter_mut().zip(x.iter()).for_each(|(y, x)| *y += a * x);
+        })
+}
+
+fn mandelbrot() -> Kernel {
+    let kernel = Kernel::from_wgsl(MANDELBROT).and_then(|k| k.access("steps", Access::OneToOne));
+    kernel.expect("it is valid").native(|body| {
+        let (view, mut steps) = (body.value::<View>("view"), body.write::<u32>("steps"));
+        for (y, row) in body
+            .units()
+            .zip(steps.chunks_exact_mut(view.width as usize))
+        {
+            row.iter_mut()
+                .enumerate()
+                .for_each(|(x, steps)| *steps = escape(x, y, view));
+        }
+    })
+}
+
+fn heat() -> Kernel {
+    let kernel = Kernel::from_wgsl(HEAT).and_then(|k| k.access("old", Access::Neighborhood(1)));
+    kernel
+        .and_then(|k| k.access("next", Access::OneToOne))
+        .expect("it is valid")
+        .native(|body| {
+            let plate = body.value::<Plate>("plate");
+            let (old, mut next) = (body.read::<f32>("old"), body.write::<f32>("next"));
+            let above = old.first() / plate.width as usize;
+            for (y, next) in body
+                .units()
+                .zip(next.chunks_exact_mut(plate.width as usize))
+            {
+                heat_row(&old, above, y, next, plate);
+            }
+        })
+}
+
+fn kick() -> Kernel {
+    let kernel = Kernel::from_wgsl(GALAXY).and_then(|k| k.entry("kick"));
+    let kernel = kernel.and_then(|k| k.access("here", Access::OneToOne));
+    kernel
+        .and_then(|k| k.access("velocity", Access::OneToOne))
+        .expect("it is valid")
+        .native(|body| {
+            let (sources, here) = (
+                body.read::<[f32; 4]>("sources"),
+                body.read::<[f32; 4]>("here"),
+            );
+            pull(
+                &sources,
+                &here,
+                &mut body.write("velocity"),
+                body.value("step"),
+            );
+        })
+}
+
+/// The runtimes to compare, by name: each device alone, then all.
+fn runtimes() -> Vec<(String, Runtime)> {
+    let build = |devices: &str| {
+        let runtime = Runtime::builder()
+            .devices(devices)
+            .split(Policy::Measured)
+            .without_profile_dir()
+            .build();
+        runtime.expect("the devices are there")
+    };
+    let gpus = find_gpus().len();
+    let mut runtimes = vec![("cpu".to_owned(), build("cpu"))];
+    runtimes.extend((0..gpus).map(|i| (format!("gpu{i}"), build(&format!("gpu{i}")))));
+    if gpus > 0 {
+        runtimes.push(("split".to_owned(), build("all")));
+    }
+    runtimes
+}
+
+fn kernels(criterion: &mut Criterion) {
+    let mut times = Times::default();
+    let mut group = criterion.benchmark_group("kernels");
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1));
+    let (runtimes, raw) = (runtimes(), Raw::open());
+    let mut rows = Vec::new();
+
+    for n in [1_usize << 16, 1 << 20, 1 << 22, 1 << 24] {
+        let at = format!("saxpy/{n}");
+        let kernel = saxpy();
+        for (name, runtime) in &runtimes {
+            let x = runtime
+                .buffer_from(&vec![1.0_f32; n])
+                .expect("there is room");
+            let y = runtime.buffer::<f32>(n).expect("there is room");
+            times.measure(&mut group, &at, name, || {
+                let dispatch = runtime
+                    .dispatch(&kernel, n)
+                    .value("a", 1e-9_f32)
+                    .bind("x", &x)
+                    .bind("y", &y);
+                dispatch.run().expect("it runs");
+            });
+        }
+        if let Some(raw) = &raw {
+            let [x, y] = [0, 1].map(|_| raw.buffer(&vec![0; n * 4], false));
+            let a = raw.buffer(bytemuck::bytes_of(&1e-9_f32), true);
+            let groups = (n as u32).div_ceil(256);
+            // More workgroups than a dimension takes need a second one, and a kernel that knows.
+            if groups <= 65_535 {
+                let prepared = raw.prepare(
+                    SAXPY,
+                    "saxpy",
+                    &[vec![(0, &a), (1, &x), (2, &y)]],
+                    [groups, 1, 1],
+                );
+                times.measure(&mut group, &at, "raw wgpu", || raw.run(&prepared, 0));
+            }
+        }
+        let (x, mut y) = (vec![1.0_f32; n], vec![0.0_f32; n]);
+        times.measure(&mut group, &at, "rayon", || {
+            y.par_chunks_mut(1 << 14)
+                .zip(x.par_chunks(1 << 14))
+                .for_each(|(y, x)| {
+                    y.iter_mut().zip(x).for_each(|(y, x)| *y += 1e-9 * x);
+                });
+        });
+        rows.push(at);
+    }
+
+    for (width, height) in [(128_usize, 64_usize), (512, 256), (1024, 512), (2048, 1024)] {
+        let at = format!("mandelbrot/{width}x{height}");
+        let (kernel, view) = (
+            mandelbrot(),
+            View {
+                width: width as u32,
+                height: height as u32,
+                limit: 512,
+            },
+        );
+        for (name, runtime) in &runtimes {
+            let steps = runtime
+                .buffer::<u32>(width * height)
+                .expect("there is room");
+            times.measure(&mut group, &at, name, || {
+                runtime
+                    .dispatch(&kernel, [width, height])
+                    .value("view", view)
+                    .bind("steps", &steps)
+                    .run()
+                    .expect("it runs");
+            });
+        }
+        if let Some(raw) = &raw {
+            let (steps, value) = (
+                raw.buffer(&vec![0; width * height * 4], false),
+                raw.buffer(bytemuck::bytes_of(&view), true),
+            );
+            let groups = [view.width.div_ceil(16), view.height.div_ceil(16), 1];
+            let prepared = raw.prepare(
+                MANDELBROT,
+                "mandelbrot",
+                &[vec![(0, &value), (1, &steps)]],
+                groups,
+            );
+            times.measure(&mut group, &at, "raw wgpu", || raw.run(&prepared, 0));
+        }
+        let mut steps = vec![0_u32; width * height];
+        times.measure(&mut group, &at, "rayon", || {
+            steps
+                .par_chunks_mut(width)
+                .enumerate()
+                .for_each(|(y, row)| {
+                    row.iter_mut()
+                        .enumerate()
+                        .for_each(|(x, steps)| *steps = escape(x, y, view));
+                });
+        });
+        rows.push(at);
+    }
+
+    for bodies in [1024_usize, 4096, 8192, 16_384] {
+        let at = format!("n-body/{bodies}");
+        let (kernel, step) = (
+            kick(),
+            Step {
+                seconds: 1e-6,
+                softening: 0.1,
+            },
+        );
+        let place = |i: usize| {
+            [
+                i as f32 * 0.618 % 1.0,
+                i as f32 * 0.755 % 1.0,
+                i as f32 * 0.57 % 1.0,
+                1e-4,
+            ]
+        };
+        let places: Vec<[f32; 4]> = (0..bodies).map(place).collect();
+        for (name, runtime) in &runtimes {
+            let position = runtime.buffer_from(&places).expect("there is room");
+            let velocity = runtime.buffer::<[f32; 4]>(bodies).expect("there is room");
+            times.measure(&mut group, &at, name, || {
+                let dispatch = runtime
+                    .dispatch(&kernel, bodies)
+                    .value("step", step)
+                    .bind("sources", &position);
+                dispatch
+                    .bind("here", &position)
+                    .bind("velocity", &velocity)
+                    .run()
+                    .expect("it runs");
+            });
+        }
+        if let Some(raw) = &raw {
+            let (position, value) = (
+                raw.buffer(bytemuck::cast_slice(&places), false),
+                raw.buffer(bytemuck::bytes_of(&step), true),
+            );
+            let velocity = raw.buffer(&vec![0; bodies * 16], false);
+            let list = vec![(0, &value), (1, &position), (2, &position), (3, &velocity)];
+            let prepared = raw.prepare(
+                GALAXY,
+                "kick",
+                &[list],
+                [(bodies as u32).div_ceil(64), 1, 1],
+            );
+            times.measure(&mut group, &at, "raw wgpu", || raw.run(&prepared, 0));
+        }
+        let mut velocity = vec![[0.0_f32; 4]; bodies];
+        times.measure(&mut group, &at, "rayon", || {
+            velocity
+                .par_chunks_mut(64)
+                .zip(places.par_chunks(64))
+                .for_each(|(velocity, here)| pull(&places, here, velocity, step));
+        });
+        rows.push(at);
+    }
+
+    for size in [128_usize, 512, 1024, 2048] {
+        let at = format!("heat/{size}x{size}");
+        let (kernel, plate) = (
+            heat(),
+            Plate {
+                width: size as u32,
+                height: size as u32,
+                flow: 0.2,
+            },
+        );
+        for (name, runtime) in &runtimes {
+            let [a, b] = [0, 1].map(|_| {
+                runtime
+                    .buffer_from(&vec![1.0_f32; size * size])
+                    .expect("there is room")
+            });
+            let mut turn = 0;
+            times.measure(&mut group, &at, name, || {
+                let (old, next) = if turn % 2 == 0 { (&a, &b) } else { (&b, &a) };
+                turn += 1;
+                let dispatch = runtime
+                    .dispatch(&kernel, [size, size])
+                    .value("plate", plate)
+                    .bind("old", old);
+                dispatch.bind("next", next).run().expect("it runs");
+            });
+        }
+        if let Some(raw) = &raw {
+            let [a, b] = [0, 1].map(|_| raw.buffer(&vec![0; size * size * 4], false));
+            let value = raw.buffer(bytemuck::bytes_of(&plate), true);
+            let lists = [
+                vec![(0, &value), (1, &a), (2, &b)],
+                vec![(0, &value), (1, &b), (2, &a)],
+            ];
+            let groups = (size as u32).div_ceil(16);
+            let prepared = raw.prepare(HEAT, "heat", &lists, [groups, groups, 1]);
+            let mut turn = 0;
+            times.measure(&mut group, &at, "raw wgpu", || {
+                raw.run(&prepared, turn);
+                turn += 1;
+            });
+        }
+        let (mut a, mut b) = (vec![1.0_f32; size * size], vec![1.0_f32; size * size]);
+        times.measure(&mut group, &at, "rayon", || {
+            b.par_chunks_mut(size)
+                .enumerate()
+                .for_each(|(y, next)| heat_row(&a, 0, y, next, plate));
+            std::mem::swap(&mut a, &mut b);
+        });
+        rows.push(at);
+    }
+    group.finish();
+    print(&times, &rows, &runtimes);
+}
+
+/// Medians in milliseconds, and what the split won: speedup over the best device alone, the most that could be won
+/// (`S_max`), and their ratio, the co-execution efficiency.
+fn print(times: &Times, rows: &[String], runtimes: &[(String, Runtime)]) {
+    let alone: Vec<&str> = runtimes
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| *name != "split")
+        .collect();
+    let mut columns = alone.clone();
+    columns.extend(["split", "raw wgpu", "rayon"]);
+    println!(
+        "\n| milliseconds | {} | speedup | S_max | efficiency |",
+        columns.join(" | ")
+    );
+    println!("|---|{}", "---|".repeat(columns.len() + 3));
+    for at in rows {
+        let cell = |name: &&str| {
+            times
+                .median(at, name)
+                .map_or_else(|| "-".to_owned(), |t| format!("{:.3}", t * 1e3))
+        };
+        let cells: Vec<_> = columns.iter().map(cell).collect();
+        let rates: Vec<f64> = alone
+            .iter()
+            .filter_map(|name| times.median(at, name))
+            .map(f64::recip)
+            .collect();
+        let best = rates.iter().copied().fold(0.0, f64::max);
+        let won = times
+            .median(at, "split")
+            .map(|split| (1.0 / split / best, rates.iter().sum::<f64>() / best));
+        let won = won.map_or_else(
+            || "- | - | -".to_owned(),
+            |(speedup, s_max)| format!("{speedup:.2} | {s_max:.2} | {:.2}", speedup / s_max),
+        );
+        println!("| {at} | {} | {won} |", cells.join(" | "));
+    }
+}
+
+criterion_group!(benches, kernels);
+criterion_main!(benches);
