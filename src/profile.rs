@@ -19,24 +19,25 @@ const VERSION: u32 = 1;
 const FILE: &str = "profile.json";
 const LOCK: &str = "profile.lock";
 
-/// What a rate belongs to. A rate holds for dispatches of about the same size: what one invocation costs may depend on
+/// A kernel at one size. A rate holds for dispatches of about the same size: what one invocation costs may depend on
 /// how many there are, as in an n-body step.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The kernel's key: a hash of its source, entry point, constants and workgroup.
     #[serde(with = "hex")]
     pub kernel: u128,
-    /// The device: its name, driver and number of threads.
-    pub device: String,
     /// The binary logarithm of the number of invocations, rounded down.
     pub size_class: u32,
 }
 
 impl Key {
-    /// The size class of a dispatch of so many invocations.
+    /// Of a dispatch of so many invocations.
     #[must_use]
-    pub fn size_class_of(invocations: u64) -> u32 {
-        invocations.max(1).ilog2()
+    pub fn new(kernel: u128, invocations: u64) -> Self {
+        Self {
+            kernel,
+            size_class: invocations.max(1).ilog2(),
+        }
     }
 }
 
@@ -111,29 +112,39 @@ struct DeviceSamples {
 }
 
 #[derive(Serialize, Deserialize)]
+struct StoredRate {
+    #[serde(flatten)]
+    key: Key,
+    /// The device: its name, driver and number of threads.
+    device: String,
+    items_per_second: Samples,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
-    kernels: Vec<(Key, Samples)>,
+    kernels: Vec<StoredRate>,
     devices: Vec<(String, DeviceSamples)>,
 }
 
 /// Measured rates and costs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
-    kernels: HashMap<Key, Samples>,
+    /// By device, so that looking one up needs no key to be put together.
+    kernels: HashMap<Key, HashMap<String, Samples>>,
     devices: HashMap<String, DeviceSamples>,
 }
 
 impl Profile {
     /// Adds a measured rate, in invocations per second.
-    pub fn add_rate(&mut self, key: &Key, items_per_second: f64) {
-        match self.kernels.get_mut(key) {
+    pub fn add_rate(&mut self, key: Key, device: &str, items_per_second: f64) {
+        let devices = self.kernels.entry(key).or_default();
+        match devices.get_mut(device) {
             Some(samples) => samples.add(items_per_second),
-            None => {
-                let mut samples = Samples::default();
-                samples.add(items_per_second);
-                self.kernels.insert(key.clone(), samples);
-            }
+            None => devices
+                .entry(device.to_owned())
+                .or_default()
+                .add(items_per_second),
         }
     }
 
@@ -157,8 +168,8 @@ impl Profile {
 
     /// The median rate, in invocations per second, if the kernel was measured on the device at about this size.
     #[must_use]
-    pub fn rate(&self, key: &Key) -> Option<f64> {
-        self.kernels.get(key)?.median()
+    pub fn rate(&self, key: Key, device: &str) -> Option<f64> {
+        self.kernels.get(&key)?.get(device)?.median()
     }
 
     /// The median of what a submission costs besides the work, in seconds.
@@ -202,9 +213,12 @@ impl Profile {
             .open(folder.join(LOCK))?;
         lock.lock()?;
         let mut merged = Self::load(folder);
-        for (key, samples) in &mut self.kernels {
-            samples.behind(merged.kernels.get(key).unwrap_or(&Samples::default()));
-            merged.kernels.insert(key.clone(), samples.clone());
+        for (key, devices) in &mut self.kernels {
+            let saved = merged.kernels.entry(*key).or_default();
+            for (device, samples) in devices {
+                samples.behind(saved.get(device).unwrap_or(&Samples::default()));
+                saved.insert(device.clone(), samples.clone());
+            }
         }
         for (name, own) in &mut self.devices {
             let saved = merged.devices.remove(name).unwrap_or_default();
@@ -212,8 +226,16 @@ impl Profile {
             own.bytes_per_second.behind(&saved.bytes_per_second);
             merged.devices.insert(name.clone(), own.clone());
         }
-        let mut kernels: Vec<_> = merged.kernels.into_iter().collect();
-        kernels.sort_by(|a, b| a.0.cmp(&b.0));
+        let rates = merged.kernels.into_iter().flat_map(|(key, devices)| {
+            let rate = move |(device, items_per_second)| StoredRate {
+                key,
+                device,
+                items_per_second,
+            };
+            devices.into_iter().map(rate)
+        });
+        let mut kernels: Vec<_> = rates.collect();
+        kernels.sort_by(|a, b| (a.key, &a.device).cmp(&(b.key, &b.device)));
         let mut devices: Vec<_> = merged.devices.into_iter().collect();
         devices.sort_by(|a, b| a.0.cmp(&b.0));
         let text = serde_json::to_vec_pretty(&Stored {
@@ -225,7 +247,7 @@ impl Profile {
         let draft = folder.join("profile.json.new");
         fs::write(&draft, text)?;
         fs::rename(&draft, folder.join(FILE))?;
-        for samples in self.kernels.values_mut() {
+        for samples in self.kernels.values_mut().flat_map(HashMap::values_mut) {
             samples.unsaved = 0;
         }
         for device in self.devices.values_mut() {
@@ -257,11 +279,18 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
         samples.recent.truncate(RECENT);
         samples
     };
-    let kernels = stored
-        .kernels
-        .into_iter()
-        .map(|(key, samples)| (key, trimmed(samples)))
-        .collect();
+    let mut kernels: HashMap<Key, HashMap<String, Samples>> = HashMap::new();
+    for StoredRate {
+        key,
+        device,
+        items_per_second,
+    } in stored.kernels
+    {
+        kernels
+            .entry(key)
+            .or_default()
+            .insert(device, trimmed(items_per_second));
+    }
     let devices = stored.devices.into_iter().map(|(name, device)| {
         let overhead_seconds = trimmed(device.overhead_seconds);
         (
@@ -282,10 +311,11 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
 mod tests {
     use super::*;
 
+    const CPU: &str = "cpu (2 threads)";
+
     fn key(size_class: u32) -> Key {
         Key {
             kernel: u128::MAX - 1,
-            device: "cpu, 2 threads".to_owned(),
             size_class,
         }
     }
@@ -294,39 +324,39 @@ mod tests {
     fn one_spike_does_not_move_the_median() {
         let mut profile = Profile::default();
         for rate in [100.0, 101.0, 5.0, 99.0, 100.0] {
-            profile.add_rate(&key(20), rate);
+            profile.add_rate(key(20), CPU, rate);
         }
-        assert_eq!(profile.rate(&key(20)), Some(100.0));
-        assert_eq!(profile.rate(&key(21)), None);
+        assert_eq!(profile.rate(key(20), CPU), Some(100.0));
+        assert_eq!(profile.rate(key(21), CPU), None);
     }
 
     #[test]
     fn a_lasting_change_is_followed() {
         let mut profile = Profile::default();
         for rate in [100.0, 100.0, 100.0, 100.0, 100.0, 50.0, 50.0, 50.0] {
-            profile.add_rate(&key(20), rate);
+            profile.add_rate(key(20), CPU, rate);
         }
-        assert_eq!(profile.rate(&key(20)), Some(50.0));
+        assert_eq!(profile.rate(key(20), CPU), Some(50.0));
     }
 
     #[test]
     fn what_is_no_number_is_no_sample() {
         let mut profile = Profile::default();
-        profile.add_rate(&key(20), f64::INFINITY);
-        profile.add_rate(&key(20), f64::NAN);
-        assert_eq!(profile.rate(&key(20)), None);
+        profile.add_rate(key(20), CPU, f64::INFINITY);
+        profile.add_rate(key(20), CPU, f64::NAN);
+        assert_eq!(profile.rate(key(20), CPU), None);
     }
 
     #[test]
     fn what_was_saved_is_loaded() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut profile = Profile::default();
-        profile.add_rate(&key(20), 3.5e9);
+        profile.add_rate(key(20), CPU, 3.5e9);
         profile.add_overhead("gpu", 1e-5);
         profile.add_bandwidth("gpu", 2e9);
         profile.save(folder.path()).expect("it can be written");
         let loaded = Profile::load(folder.path());
-        assert_eq!(loaded.rate(&key(20)), Some(3.5e9));
+        assert_eq!(loaded.rate(key(20), CPU), Some(3.5e9));
         assert_eq!(
             (loaded.overhead("gpu"), loaded.bandwidth("gpu")),
             (Some(1e-5), Some(2e9))
@@ -337,21 +367,25 @@ mod tests {
     fn two_processes_lose_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut one, mut two) = (Profile::load(folder.path()), Profile::load(folder.path()));
-        one.add_rate(&key(1), 1.0);
-        two.add_rate(&key(2), 2.0);
-        one.add_rate(&key(3), 10.0);
-        two.add_rate(&key(3), 20.0);
+        one.add_rate(key(1), CPU, 1.0);
+        two.add_rate(key(2), CPU, 2.0);
+        one.add_rate(key(3), CPU, 10.0);
+        two.add_rate(key(3), CPU, 20.0);
         one.save(folder.path()).expect("it can be written");
         two.save(folder.path()).expect("it can be written");
-        one.add_rate(&key(3), 30.0);
+        one.add_rate(key(3), CPU, 30.0);
         one.save(folder.path()).expect("it can be written");
         one.save(folder.path()).expect("saving again adds nothing");
         let all = Profile::load(folder.path());
         assert_eq!(
-            (all.rate(&key(1)), all.rate(&key(2)), all.rate(&key(3))),
+            (
+                all.rate(key(1), CPU),
+                all.rate(key(2), CPU),
+                all.rate(key(3), CPU)
+            ),
             (Some(1.0), Some(2.0), Some(20.0))
         );
-        assert_eq!(all.kernels[&key(3)].recent, [10.0, 20.0, 30.0]);
+        assert_eq!(all.kernels[&key(3)][CPU].recent, [10.0, 20.0, 30.0]);
     }
 
     #[test]
@@ -367,9 +401,9 @@ mod tests {
             fs::write(folder.path().join(FILE), text).expect("it can be written");
             let mut profile = Profile::load(folder.path());
             assert_eq!(profile, Profile::default());
-            profile.add_rate(&key(20), 1.0);
+            profile.add_rate(key(20), CPU, 1.0);
             profile.save(folder.path()).expect("it can be written");
-            assert_eq!(Profile::load(folder.path()).rate(&key(20)), Some(1.0));
+            assert_eq!(Profile::load(folder.path()).rate(key(20), CPU), Some(1.0));
         }
     }
 

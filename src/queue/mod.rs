@@ -4,9 +4,12 @@
 //!
 //! Invariant: a command starts after everything it depends on has completed.
 
+mod choice;
 mod engine;
 mod executor;
 mod operation;
+mod outcome;
+mod recovery;
 mod report;
 mod state;
 

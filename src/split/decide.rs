@@ -54,6 +54,7 @@ pub struct Decider {
     order: Vec<usize>,
     proposal: Vec<Span>,
     first: Vec<Span>,
+    estimates: Vec<Estimate>,
 }
 
 impl Decider {
@@ -66,6 +67,22 @@ impl Decider {
     ///
     /// If every device sits out.
     pub fn decide(
+        &mut self,
+        extent: u64,
+        grain: u64,
+        estimates: impl IntoIterator<Item = Estimate>,
+        missing_bytes: &mut dyn FnMut(usize, Span) -> u64,
+        chunks: &mut Vec<Span>,
+    ) -> Prediction {
+        let mut known = std::mem::take(&mut self.estimates);
+        known.clear();
+        known.extend(estimates);
+        let prediction = self.choose(extent, grain, &known, missing_bytes, chunks);
+        self.estimates = known;
+        prediction
+    }
+
+    fn choose(
         &mut self,
         extent: u64,
         grain: u64,
@@ -193,7 +210,7 @@ mod tests {
         chunks: &mut Vec<Span>,
     ) -> Prediction {
         let mut missing = missing;
-        Decider::default().decide(10_000, 10, estimates, &mut missing, chunks)
+        Decider::default().decide(10_000, 10, estimates.iter().copied(), &mut missing, chunks)
     }
 
     #[test]

@@ -1,0 +1,293 @@
+//! Who gets what of a dispatch.
+//!
+//! Brings together what the split needs: who can take part, how fast they are, what would have to be copied. Planning
+//! what was chosen is the state's affair.
+//!
+//! Invariant: a dispatch that can't be divided gets one chunk.
+
+use super::operation::{Dispatch, Operation, Resolved};
+use super::state::State;
+use crate::device::Home;
+use crate::error::Error;
+use crate::id::DeviceId;
+use crate::kernel::BindingKind;
+use crate::plan::Placed;
+use crate::profile::Key;
+use crate::span::Span;
+use crate::split::{Estimate, Guided, Prediction, partition};
+
+/// What a copy is taken to cost before one was measured.
+const BYTES_PER_SECOND: f64 = 4e9;
+/// What a submission to a device with a memory of its own is taken to cost before one was measured.
+const OVERHEAD_SECONDS: f64 = 50e-6;
+/// What giving a chunk to the CPU costs.
+const CPU_OVERHEAD_SECONDS: f64 = 10e-6;
+
+/// What was chosen for a dispatch.
+pub(super) enum Choice {
+    /// These chunks, and no more.
+    Chunks {
+        prediction: Option<Prediction>,
+        note: Option<String>,
+    },
+    /// Chunks as devices ask for them.
+    Guided(Guided),
+}
+
+impl Choice {
+    fn nothing() -> Self {
+        Self::Chunks {
+            prediction: None,
+            note: None,
+        }
+    }
+}
+
+/// What is known of a device for one dispatch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Whether it can take part.
+    is_able: bool,
+    /// Invocations per second, if it was measured.
+    rate: Option<f64>,
+    estimate: Estimate,
+}
+
+impl State {
+    /// Why a device can't take part.
+    pub(super) fn reason_against<'a>(
+        &'a self,
+        dispatch: &'a Dispatch,
+        dropped: &'a [Option<String>],
+        device: usize,
+    ) -> Option<&'a str> {
+        let lost = self.members[device].lost.as_deref();
+        lost.or(dispatch.left_out[device].as_deref())
+            .or(dropped[device].as_deref())
+    }
+
+    /// Decides who gets what. For static chunks `placed` is filled; it is empty at first.
+    pub(super) fn choose(
+        &mut self,
+        dispatch: &Dispatch,
+        operation: &Operation,
+        placed: &mut Vec<Placed>,
+    ) -> Result<Choice, Error> {
+        self.look(dispatch, operation);
+        let able = self.estimates.iter().filter(|known| known.is_able).count();
+        if able == 0 {
+            return Err(self.no_device(dispatch, operation));
+        }
+        let (extent, grain) = (dispatch.extent(), dispatch.grain());
+        let is_divisible = dispatch.facts.is_divisible();
+        if let Resolved::Only(device) = dispatch.policy {
+            if !self.estimates[device].is_able {
+                return Err(self.no_device(dispatch, operation));
+            }
+            return Ok(alone(device, extent, None, placed));
+        }
+        if is_divisible && !(operation.done.is_empty() && operation.halves.is_empty()) {
+            let left = operation.left(extent);
+            return Ok(if left.is_empty() {
+                Choice::nothing()
+            } else {
+                self.guided(dispatch, left, grain)
+            });
+        }
+        if !is_divisible || able == 1 {
+            let note = (able > 1).then(|| why_whole(dispatch));
+            return Ok(alone(self.best(dispatch), extent, note, placed));
+        }
+        let mut prediction = None;
+        let mut chunks = std::mem::take(&mut self.chunks);
+        match &dispatch.policy {
+            Resolved::Fixed(shares) => {
+                let share = |i: usize| shares.get(i).copied().unwrap_or(0.0);
+                let is_able = |i: usize| self.estimates[i].is_able;
+                let mut able: Vec<f64> = (0..self.members.len())
+                    .map(|i| if is_able(i) { share(i) } else { 0.0 })
+                    .collect();
+                if able.iter().sum::<f64>() <= 0.0 {
+                    // All who were to have a share are gone: the others do it evenly.
+                    able = (0..self.members.len())
+                        .map(|i| f64::from(u8::from(is_able(i))))
+                        .collect();
+                }
+                partition(extent, grain, &able, &mut chunks);
+            }
+            Resolved::Measured
+                if self
+                    .estimates
+                    .iter()
+                    .all(|known| !known.is_able || known.rate.is_some()) =>
+            {
+                prediction = Some(self.decide(dispatch, &mut chunks));
+            }
+            _ => {
+                self.chunks = chunks;
+                return Ok(self.guided(dispatch, vec![Span::new(0, extent)], grain));
+            }
+        }
+        let place = |(i, units): (usize, &Span)| Placed {
+            device: DeviceId(i as u32),
+            units: *units,
+        };
+        placed.extend(chunks.iter().enumerate().map(place));
+        self.chunks = chunks;
+        Ok(Choice::Chunks {
+            prediction,
+            note: None,
+        })
+    }
+
+    /// Looks up what is known of each device for the dispatch.
+    fn look(&mut self, dispatch: &Dispatch, operation: &Operation) {
+        let mut estimates = std::mem::take(&mut self.estimates);
+        estimates.clear();
+        let (key, per_unit) = (key(dispatch), dispatch.per_unit() as f64);
+        for (i, member) in self.members.iter().enumerate() {
+            let rate = self.profile.rate(key, &member.key);
+            let is_able = self
+                .reason_against(dispatch, &operation.dropped, i)
+                .is_none();
+            let overhead_seconds = match member.info.home {
+                Home::Host => CPU_OVERHEAD_SECONDS,
+                Home::Own => self
+                    .profile
+                    .overhead(&member.key)
+                    .unwrap_or(OVERHEAD_SECONDS),
+            };
+            let estimate = Estimate {
+                units_per_second: if is_able {
+                    rate.unwrap_or(0.0) / per_unit
+                } else {
+                    0.0
+                },
+                overhead_seconds,
+                bytes_per_second: self
+                    .profile
+                    .bandwidth(&member.key)
+                    .unwrap_or(BYTES_PER_SECOND),
+            };
+            estimates.push(Known {
+                is_able,
+                rate,
+                estimate,
+            });
+        }
+        self.estimates = estimates;
+    }
+
+    /// The partition of a kernel whose rates are known on every device.
+    fn decide(&mut self, dispatch: &Dispatch, chunks: &mut Vec<Span>) -> Prediction {
+        let place = (dispatch.facts.key, dispatch.chunk.range);
+        chunks.clear();
+        chunks.extend_from_slice(self.partitions.get(&place).map_or(&[], Vec::as_slice));
+        let mut decider = std::mem::take(&mut self.decider);
+        let mut missing_bytes =
+            |device: usize, units: Span| self.missing_bytes(dispatch, device, units);
+        let (extent, grain) = (dispatch.extent(), dispatch.grain());
+        let estimates = self.estimates.iter().map(|known| known.estimate);
+        let prediction = decider.decide(extent, grain, estimates, &mut missing_bytes, chunks);
+        self.decider = decider;
+        let kept = self.partitions.entry(place).or_default();
+        kept.clear();
+        kept.extend_from_slice(chunks);
+        prediction
+    }
+
+    /// Bytes that a device would have to be sent before it could run the units.
+    fn missing_bytes(&self, dispatch: &Dispatch, device: usize, units: Span) -> u64 {
+        let chunk = Placed {
+            device: DeviceId(device as u32),
+            units,
+        };
+        let mut bytes = 0;
+        self.planner.count_missing(
+            dispatch.extent(),
+            &dispatch.touches,
+            chunk,
+            |touch, elements| {
+                bytes += elements
+                    * self
+                        .buffers
+                        .get(&touch.buffer)
+                        .map_or(0, |buffer| buffer.element_bytes);
+            },
+        );
+        bytes
+    }
+
+    /// The device for a dispatch that isn't divided: the one with the largest share if shares are fixed; otherwise one
+    /// that was never measured, to learn its rate, or the one that is expected to end soonest.
+    fn best(&self, dispatch: &Dispatch) -> usize {
+        let able = || (0..self.members.len()).filter(|i| self.estimates[*i].is_able);
+        if let Resolved::Fixed(shares) = &dispatch.policy {
+            let share = |i: &usize| shares.get(*i).copied().unwrap_or(0.0);
+            return able()
+                .max_by(|a, b| share(a).total_cmp(&share(b)).then(b.cmp(a)))
+                .unwrap_or(0);
+        }
+        let seconds = |i: &usize| {
+            let Estimate {
+                units_per_second,
+                overhead_seconds,
+                bytes_per_second,
+            } = self.estimates[*i].estimate;
+            let bytes = self.missing_bytes(dispatch, *i, dispatch.chunk.units) as f64;
+            overhead_seconds
+                + dispatch.extent() as f64 / units_per_second
+                + bytes / bytes_per_second
+        };
+        let unknown = able().find(|i| self.estimates[*i].rate.is_none());
+        unknown
+            .or_else(|| able().min_by(|a, b| seconds(a).total_cmp(&seconds(b))))
+            .unwrap_or(0)
+    }
+
+    fn guided(&self, dispatch: &Dispatch, left: Vec<Span>, grain: u64) -> Choice {
+        let per_unit = dispatch.per_unit() as f64;
+        let rates: Vec<_> = self
+            .estimates
+            .iter()
+            .map(|known| known.rate.map(|rate| rate / per_unit))
+            .collect();
+        Choice::Guided(Guided::new(left, grain, &rates))
+    }
+
+    fn no_device(&self, dispatch: &Dispatch, operation: &Operation) -> Error {
+        let reason = |i: usize| self.reason_against(dispatch, &operation.dropped, i);
+        let told = |i: usize| Some(format!("`{}`: {}", self.members[i].info.name, reason(i)?));
+        Error::NoDevice {
+            reasons: (0..self.members.len()).filter_map(told).collect(),
+        }
+    }
+}
+
+/// What the rates of a dispatch go by.
+pub(super) fn key(dispatch: &Dispatch) -> Key {
+    Key::new(dispatch.facts.key, dispatch.chunk.invocations())
+}
+
+fn alone(device: usize, extent: u64, note: Option<String>, placed: &mut Vec<Placed>) -> Choice {
+    placed.push(Placed {
+        device: DeviceId(device as u32),
+        units: Span::new(0, extent),
+    });
+    Choice::Chunks {
+        prediction: None,
+        note,
+    }
+}
+
+fn why_whole(dispatch: &Dispatch) -> String {
+    let facts = &dispatch.facts;
+    let mut bindings = facts.bindings.iter().zip(&facts.patterns);
+    let undeclared = bindings.find(|(binding, pattern)| {
+        pattern.is_none() && matches!(binding.kind, BindingKind::Storage(_))
+    });
+    let name = undeclared.map_or("", |(binding, _)| binding.name.as_str());
+    format!(
+        "not split: `{name}` is written and nothing says where; declare it with `.access(\"{name}\", ...)`"
+    )
+}
