@@ -10,8 +10,8 @@ use divvy::device::gpu::find_gpus;
 use divvy::{Access, Kernel, Policy, Runtime};
 use rayon::prelude::*;
 use std::time::Duration;
-use workload::Times;
 use workload::raw::Raw;
+use workload::{Candidate, Times};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -178,221 +178,260 @@ fn runtimes() -> Vec<(String, Runtime)> {
     runtimes
 }
 
+/// What is compared: the runtimes by name, and a GPU driven by hand if there is one.
+struct Field {
+    runtimes: Vec<(String, Runtime)>,
+    raw: Option<Raw>,
+}
+
+impl Field {
+    /// One candidate for each runtime, made by `work`.
+    fn runtimes<'a, W: FnMut() + 'a>(
+        &'a self,
+        work: impl Fn(&'a Runtime) -> W,
+    ) -> Vec<Candidate<'a>> {
+        let candidate = |(name, runtime): &'a (String, Runtime)| -> Candidate<'a> {
+            (name.clone(), Box::new(work(runtime)))
+        };
+        self.runtimes.iter().map(candidate).collect()
+    }
+
+    /// A candidate in plain wgpu, bound as `lists` says.
+    fn raw<'a>(
+        &'a self,
+        wgsl: &str,
+        entry: &str,
+        lists: impl Fn(&Raw) -> Vec<Vec<(u32, wgpu::Buffer)>>,
+        dispatch: [u32; 3],
+    ) -> Option<Candidate<'a>> {
+        let raw = self.raw.as_ref()?;
+        let lists = lists(raw);
+        let lists: Vec<Vec<_>> = lists
+            .iter()
+            .map(|list| {
+                list.iter()
+                    .map(|(binding, buffer)| (*binding, buffer))
+                    .collect()
+            })
+            .collect();
+        let prepared = raw.prepare(wgsl, entry, &lists, dispatch);
+        let mut turn = 0;
+        let work = move || {
+            raw.run(&prepared, turn);
+            turn += 1;
+        };
+        Some(("raw wgpu".to_owned(), Box::new(work)))
+    }
+}
+
+fn rayon<'a>(work: impl FnMut() + 'a) -> Candidate<'a> {
+    ("rayon".to_owned(), Box::new(work))
+}
+
+fn saxpy_of<'a>(field: &'a Field, kernel: &'a Kernel, n: usize) -> Vec<Candidate<'a>> {
+    let mut candidates = field.runtimes(|runtime| {
+        let x = runtime
+            .buffer_from(&vec![1.0_f32; n])
+            .expect("there is room");
+        let y = runtime.buffer::<f32>(n).expect("there is room");
+        move || {
+            let dispatch = runtime
+                .dispatch(kernel, n)
+                .value("a", 1e-9_f32)
+                .bind("x", &x)
+                .bind("y", &y);
+            dispatch.run().expect("it runs");
+        }
+    });
+    let groups = (n as u32).div_ceil(256);
+    // More workgroups than a dimension takes need a second one, and a kernel that knows.
+    if groups <= 65_535 {
+        let lists = |raw: &Raw| {
+            let [x, y] = [0, 1].map(|_| raw.buffer(&vec![0; n * 4], false));
+            vec![vec![
+                (0, raw.buffer(bytemuck::bytes_of(&1e-9_f32), true)),
+                (1, x),
+                (2, y),
+            ]]
+        };
+        candidates.extend(field.raw(SAXPY, "saxpy", lists, [groups, 1, 1]));
+    }
+    let (x, mut y) = (vec![1.0_f32; n], vec![0.0_f32; n]);
+    candidates.push(rayon(move || {
+        let chunks = y.par_chunks_mut(1 << 14).zip(x.par_chunks(1 << 14));
+        chunks.for_each(|(y, x)| y.iter_mut().zip(x).for_each(|(y, x)| *y += 1e-9 * x));
+    }));
+    candidates
+}
+
+fn mandelbrot_of<'a>(
+    field: &'a Field,
+    kernel: &'a Kernel,
+    width: usize,
+    height: usize,
+) -> Vec<Candidate<'a>> {
+    let view = View {
+        width: width as u32,
+        height: height as u32,
+        limit: 512,
+    };
+    let mut candidates = field.runtimes(|runtime| {
+        let steps = runtime
+            .buffer::<u32>(width * height)
+            .expect("there is room");
+        move || {
+            let dispatch = runtime
+                .dispatch(kernel, [width, height])
+                .value("view", view);
+            dispatch.bind("steps", &steps).run().expect("it runs");
+        }
+    });
+    let lists = |raw: &Raw| {
+        let steps = raw.buffer(&vec![0; width * height * 4], false);
+        vec![vec![
+            (0, raw.buffer(bytemuck::bytes_of(&view), true)),
+            (1, steps),
+        ]]
+    };
+    let groups = [view.width.div_ceil(16), view.height.div_ceil(16), 1];
+    candidates.extend(field.raw(MANDELBROT, "mandelbrot", lists, groups));
+    let mut steps = vec![0_u32; width * height];
+    candidates.push(rayon(move || {
+        steps
+            .par_chunks_mut(width)
+            .enumerate()
+            .for_each(|(y, row)| {
+                row.iter_mut()
+                    .enumerate()
+                    .for_each(|(x, steps)| *steps = escape(x, y, view));
+            });
+    }));
+    candidates
+}
+
+fn bodies_of<'a>(field: &'a Field, kernel: &'a Kernel, bodies: usize) -> Vec<Candidate<'a>> {
+    let step = Step {
+        seconds: 1e-6,
+        softening: 0.1,
+    };
+    let place = |i: usize| {
+        [
+            i as f32 * 0.618 % 1.0,
+            i as f32 * 0.755 % 1.0,
+            i as f32 * 0.57 % 1.0,
+            1e-4,
+        ]
+    };
+    let places: Vec<[f32; 4]> = (0..bodies).map(place).collect();
+    let mut candidates = field.runtimes(|runtime| {
+        let position = runtime.buffer_from(&places).expect("there is room");
+        let velocity = runtime.buffer::<[f32; 4]>(bodies).expect("there is room");
+        move || {
+            let dispatch = runtime
+                .dispatch(kernel, bodies)
+                .value("step", step)
+                .bind("sources", &position);
+            dispatch
+                .bind("here", &position)
+                .bind("velocity", &velocity)
+                .run()
+                .expect("it runs");
+        }
+    });
+    let lists = |raw: &Raw| {
+        let [sources, here] = [0, 1].map(|_| raw.buffer(bytemuck::cast_slice(&places), false));
+        let velocity = raw.buffer(&vec![0; bodies * 16], false);
+        vec![vec![
+            (0, raw.buffer(bytemuck::bytes_of(&step), true)),
+            (1, sources),
+            (2, here),
+            (3, velocity),
+        ]]
+    };
+    candidates.extend(field.raw(GALAXY, "kick", lists, [(bodies as u32).div_ceil(64), 1, 1]));
+    let mut velocity = vec![[0.0_f32; 4]; bodies];
+    candidates.push(rayon(move || {
+        let chunks = velocity.par_chunks_mut(64).zip(places.par_chunks(64));
+        chunks.for_each(|(velocity, here)| pull(&places, here, velocity, step));
+    }));
+    candidates
+}
+
+fn heat_of<'a>(field: &'a Field, kernel: &'a Kernel, size: usize) -> Vec<Candidate<'a>> {
+    let plate = Plate {
+        width: size as u32,
+        height: size as u32,
+        flow: 0.2,
+    };
+    let mut candidates = field.runtimes(|runtime| {
+        let mut buffers = [0, 1].map(|_| {
+            runtime
+                .buffer_from(&vec![1.0_f32; size * size])
+                .expect("there is room")
+        });
+        move || {
+            let dispatch = runtime
+                .dispatch(kernel, [size, size])
+                .value("plate", plate)
+                .bind("old", &buffers[0]);
+            dispatch.bind("next", &buffers[1]).run().expect("it runs");
+            buffers.swap(0, 1);
+        }
+    });
+    let lists = |raw: &Raw| {
+        let [a, b] = [0, 1].map(|_| raw.buffer(&vec![0; size * size * 4], false));
+        let value = raw.buffer(bytemuck::bytes_of(&plate), true);
+        vec![
+            vec![(0, value.clone()), (1, a.clone()), (2, b.clone())],
+            vec![(0, value), (1, b), (2, a)],
+        ]
+    };
+    let groups = (size as u32).div_ceil(16);
+    candidates.extend(field.raw(HEAT, "heat", lists, [groups, groups, 1]));
+    let (mut a, mut b) = (vec![1.0_f32; size * size], vec![1.0_f32; size * size]);
+    candidates.push(rayon(move || {
+        b.par_chunks_mut(size)
+            .enumerate()
+            .for_each(|(y, next)| heat_row(&a, 0, y, next, plate));
+        std::mem::swap(&mut a, &mut b);
+    }));
+    candidates
+}
+
 fn kernels(criterion: &mut Criterion) {
     let mut times = Times::default();
     let mut group = criterion.benchmark_group("kernels");
     group
         .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1));
-    let (runtimes, raw) = (runtimes(), Raw::open());
+        .warm_up_time(Duration::from_nanos(1))
+        .measurement_time(Duration::from_nanos(1));
+    let field = Field {
+        runtimes: runtimes(),
+        raw: Raw::open(),
+    };
+    let (saxpy, mandelbrot, kick, heat) = (saxpy(), mandelbrot(), kick(), heat());
     let mut rows = Vec::new();
-
-    for n in [1_usize << 16, 1 << 20, 1 << 22, 1 << 24] {
-        let at = format!("saxpy/{n}");
-        let kernel = saxpy();
-        for (name, runtime) in &runtimes {
-            let x = runtime
-                .buffer_from(&vec![1.0_f32; n])
-                .expect("there is room");
-            let y = runtime.buffer::<f32>(n).expect("there is room");
-            times.measure(&mut group, &at, name, || {
-                let dispatch = runtime
-                    .dispatch(&kernel, n)
-                    .value("a", 1e-9_f32)
-                    .bind("x", &x)
-                    .bind("y", &y);
-                dispatch.run().expect("it runs");
-            });
-        }
-        if let Some(raw) = &raw {
-            let [x, y] = [0, 1].map(|_| raw.buffer(&vec![0; n * 4], false));
-            let a = raw.buffer(bytemuck::bytes_of(&1e-9_f32), true);
-            let groups = (n as u32).div_ceil(256);
-            // More workgroups than a dimension takes need a second one, and a kernel that knows.
-            if groups <= 65_535 {
-                let prepared = raw.prepare(
-                    SAXPY,
-                    "saxpy",
-                    &[vec![(0, &a), (1, &x), (2, &y)]],
-                    [groups, 1, 1],
-                );
-                times.measure(&mut group, &at, "raw wgpu", || raw.run(&prepared, 0));
-            }
-        }
-        let (x, mut y) = (vec![1.0_f32; n], vec![0.0_f32; n]);
-        times.measure(&mut group, &at, "rayon", || {
-            y.par_chunks_mut(1 << 14)
-                .zip(x.par_chunks(1 << 14))
-                .for_each(|(y, x)| {
-                    y.iter_mut().zip(x).for_each(|(y, x)| *y += 1e-9 * x);
-                });
-        });
+    let mut compare = |at: String, candidates| {
+        times.compare(&mut group, &at, candidates);
         rows.push(at);
+    };
+    for n in [1 << 16, 1 << 20, 1 << 22, 1 << 24] {
+        compare(format!("saxpy/{n}"), saxpy_of(&field, &saxpy, n));
     }
-
-    for (width, height) in [(128_usize, 64_usize), (512, 256), (1024, 512), (2048, 1024)] {
-        let at = format!("mandelbrot/{width}x{height}");
-        let (kernel, view) = (
-            mandelbrot(),
-            View {
-                width: width as u32,
-                height: height as u32,
-                limit: 512,
-            },
+    for (width, height) in [(128, 64), (512, 256), (1024, 512), (2048, 1024)] {
+        compare(
+            format!("mandelbrot/{width}x{height}"),
+            mandelbrot_of(&field, &mandelbrot, width, height),
         );
-        for (name, runtime) in &runtimes {
-            let steps = runtime
-                .buffer::<u32>(width * height)
-                .expect("there is room");
-            times.measure(&mut group, &at, name, || {
-                runtime
-                    .dispatch(&kernel, [width, height])
-                    .value("view", view)
-                    .bind("steps", &steps)
-                    .run()
-                    .expect("it runs");
-            });
-        }
-        if let Some(raw) = &raw {
-            let (steps, value) = (
-                raw.buffer(&vec![0; width * height * 4], false),
-                raw.buffer(bytemuck::bytes_of(&view), true),
-            );
-            let groups = [view.width.div_ceil(16), view.height.div_ceil(16), 1];
-            let prepared = raw.prepare(
-                MANDELBROT,
-                "mandelbrot",
-                &[vec![(0, &value), (1, &steps)]],
-                groups,
-            );
-            times.measure(&mut group, &at, "raw wgpu", || raw.run(&prepared, 0));
-        }
-        let mut steps = vec![0_u32; width * height];
-        times.measure(&mut group, &at, "rayon", || {
-            steps
-                .par_chunks_mut(width)
-                .enumerate()
-                .for_each(|(y, row)| {
-                    row.iter_mut()
-                        .enumerate()
-                        .for_each(|(x, steps)| *steps = escape(x, y, view));
-                });
-        });
-        rows.push(at);
     }
-
-    for bodies in [1024_usize, 4096, 8192, 16_384] {
-        let at = format!("n-body/{bodies}");
-        let (kernel, step) = (
-            kick(),
-            Step {
-                seconds: 1e-6,
-                softening: 0.1,
-            },
-        );
-        let place = |i: usize| {
-            [
-                i as f32 * 0.618 % 1.0,
-                i as f32 * 0.755 % 1.0,
-                i as f32 * 0.57 % 1.0,
-                1e-4,
-            ]
-        };
-        let places: Vec<[f32; 4]> = (0..bodies).map(place).collect();
-        for (name, runtime) in &runtimes {
-            let position = runtime.buffer_from(&places).expect("there is room");
-            let velocity = runtime.buffer::<[f32; 4]>(bodies).expect("there is room");
-            times.measure(&mut group, &at, name, || {
-                let dispatch = runtime
-                    .dispatch(&kernel, bodies)
-                    .value("step", step)
-                    .bind("sources", &position);
-                dispatch
-                    .bind("here", &position)
-                    .bind("velocity", &velocity)
-                    .run()
-                    .expect("it runs");
-            });
-        }
-        if let Some(raw) = &raw {
-            let (position, value) = (
-                raw.buffer(bytemuck::cast_slice(&places), false),
-                raw.buffer(bytemuck::bytes_of(&step), true),
-            );
-            let velocity = raw.buffer(&vec![0; bodies * 16], false);
-            let list = vec![(0, &value), (1, &position), (2, &position), (3, &velocity)];
-            let prepared = raw.prepare(
-                GALAXY,
-                "kick",
-                &[list],
-                [(bodies as u32).div_ceil(64), 1, 1],
-            );
-            times.measure(&mut group, &at, "raw wgpu", || raw.run(&prepared, 0));
-        }
-        let mut velocity = vec![[0.0_f32; 4]; bodies];
-        times.measure(&mut group, &at, "rayon", || {
-            velocity
-                .par_chunks_mut(64)
-                .zip(places.par_chunks(64))
-                .for_each(|(velocity, here)| pull(&places, here, velocity, step));
-        });
-        rows.push(at);
+    for bodies in [1024, 4096, 8192, 16_384] {
+        compare(format!("n-body/{bodies}"), bodies_of(&field, &kick, bodies));
     }
-
-    for size in [128_usize, 512, 1024, 2048] {
-        let at = format!("heat/{size}x{size}");
-        let (kernel, plate) = (
-            heat(),
-            Plate {
-                width: size as u32,
-                height: size as u32,
-                flow: 0.2,
-            },
-        );
-        for (name, runtime) in &runtimes {
-            let [a, b] = [0, 1].map(|_| {
-                runtime
-                    .buffer_from(&vec![1.0_f32; size * size])
-                    .expect("there is room")
-            });
-            let mut turn = 0;
-            times.measure(&mut group, &at, name, || {
-                let (old, next) = if turn % 2 == 0 { (&a, &b) } else { (&b, &a) };
-                turn += 1;
-                let dispatch = runtime
-                    .dispatch(&kernel, [size, size])
-                    .value("plate", plate)
-                    .bind("old", old);
-                dispatch.bind("next", next).run().expect("it runs");
-            });
-        }
-        if let Some(raw) = &raw {
-            let [a, b] = [0, 1].map(|_| raw.buffer(&vec![0; size * size * 4], false));
-            let value = raw.buffer(bytemuck::bytes_of(&plate), true);
-            let lists = [
-                vec![(0, &value), (1, &a), (2, &b)],
-                vec![(0, &value), (1, &b), (2, &a)],
-            ];
-            let groups = (size as u32).div_ceil(16);
-            let prepared = raw.prepare(HEAT, "heat", &lists, [groups, groups, 1]);
-            let mut turn = 0;
-            times.measure(&mut group, &at, "raw wgpu", || {
-                raw.run(&prepared, turn);
-                turn += 1;
-            });
-        }
-        let (mut a, mut b) = (vec![1.0_f32; size * size], vec![1.0_f32; size * size]);
-        times.measure(&mut group, &at, "rayon", || {
-            b.par_chunks_mut(size)
-                .enumerate()
-                .for_each(|(y, next)| heat_row(&a, 0, y, next, plate));
-            std::mem::swap(&mut a, &mut b);
-        });
-        rows.push(at);
+    for size in [128, 512, 1024, 2048] {
+        compare(format!("heat/{size}x{size}"), heat_of(&field, &heat, size));
     }
     group.finish();
-    print(&times, &rows, &runtimes);
+    print(&times, &rows, &field.runtimes);
 }
 
 /// Medians in milliseconds, and what the split won: speedup over the best device alone, the most that could be won

@@ -1,4 +1,4 @@
-//! What the benches share: times collected beside criterion's, so that ratios can be printed.
+//! What the benches share: candidates measured in turn, so that a machine whose speed drifts is fair to all of them.
 
 pub mod raw;
 
@@ -6,39 +6,53 @@ use criterion::{BenchmarkGroup, measurement::WallTime};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Median seconds of everything measured so far, by group and name.
+/// Something to be measured, and its name.
+pub type Candidate<'a> = (String, Box<dyn FnMut() + 'a>);
+
+/// Runs before anything is measured: enough for whoever learns to have learned.
+const WARM_UP: usize = 12;
+const LEAST_ROUNDS: usize = 9;
+const MOST_ROUNDS: usize = 400;
+
+/// Seconds of everything measured so far, by row and candidate.
 #[derive(Default)]
 pub struct Times(BTreeMap<(String, String), Vec<f64>>);
 
 impl Times {
-    /// Measures `work` with criterion, after running it often enough for whoever learns to have learned.
-    pub fn measure(
+    /// Measures the candidates in turn, round after round, and gives criterion the samples.
+    pub fn compare(
         &mut self,
         group: &mut BenchmarkGroup<'_, WallTime>,
         at: &str,
-        name: &str,
-        mut work: impl FnMut(),
+        mut candidates: Vec<Candidate<'_>>,
     ) {
-        for _ in 0..12 {
-            work();
+        let mut samples = vec![Vec::new(); candidates.len()];
+        for (_, work) in &mut candidates {
+            (0..WARM_UP).for_each(|_| work());
         }
-        let samples = self.0.entry((at.to_owned(), name.to_owned())).or_default();
-        group.bench_function(format!("{at}/{name}"), |bencher| {
-            bencher.iter_custom(|iterations| {
-                let mut total = Duration::ZERO;
-                for _ in 0..iterations {
-                    let start = Instant::now();
-                    work();
-                    let elapsed = start.elapsed();
-                    samples.push(elapsed.as_secs_f64());
-                    total += elapsed;
-                }
-                total
+        let budget = Duration::from_millis(700) * candidates.len() as u32;
+        let start = Instant::now();
+        while samples[0].len() < LEAST_ROUNDS
+            || (start.elapsed() < budget && samples[0].len() < MOST_ROUNDS)
+        {
+            for ((_, work), samples) in candidates.iter_mut().zip(&mut samples) {
+                let start = Instant::now();
+                work();
+                samples.push(start.elapsed());
+            }
+        }
+        for ((name, _), samples) in candidates.iter().zip(samples) {
+            // Criterion asks for the time of so many iterations: the next so many samples, from the first again.
+            let mut next = samples.iter().cycle();
+            group.bench_function(format!("{at}/{name}"), |bencher| {
+                bencher.iter_custom(|iterations| next.by_ref().take(iterations as usize).sum());
             });
-        });
+            let seconds = samples.iter().map(Duration::as_secs_f64).collect();
+            self.0.insert((at.to_owned(), name.clone()), seconds);
+        }
     }
 
-    /// The median, if it was measured.
+    /// The median of a candidate, if it was measured.
     pub fn median(&self, at: &str, name: &str) -> Option<f64> {
         let mut samples = self.0.get(&(at.to_owned(), name.to_owned()))?.clone();
         samples.sort_by(f64::total_cmp);
