@@ -126,6 +126,9 @@ pub struct Timing {
     pub seconds: f64,
     /// Seconds that the device needed around it: submission and waiting.
     pub overhead_seconds: f64,
+    /// Whether `seconds` is what the device expects rather than what it measured, because measuring would have taken
+    /// longer than the task. Nothing is learned from it.
+    pub is_estimate: bool,
 }
 
 /// Why a device did not do what it was told.

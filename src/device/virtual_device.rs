@@ -140,6 +140,7 @@ impl VirtualDevice {
         Ok(Timing {
             seconds,
             overhead_seconds: self.script.overhead_seconds,
+            is_estimate: false,
         })
     }
 

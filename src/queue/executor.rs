@@ -1,9 +1,10 @@
 //! The threads that keep the devices busy.
 //!
-//! One for each device: it takes what is ready from the state, has the device do it, and says what became of it. The only
-//! place that calls devices.
+//! They take what is ready from the state, have the device do it, and say what became of it: one for each device, and
+//! whoever waits, for a device that would otherwise have to be woken. The only place that calls devices.
 //!
-//! Invariant: the lock on the state is never held while a device works or the host copies.
+//! Invariant: one thread at a time drives a device, and the lock on the state is not held while it works or the host
+//! copies.
 
 use super::operation::{Completion, Request};
 use super::report::Report;
@@ -44,6 +45,8 @@ struct Shared {
 #[derive(Debug)]
 struct Inner {
     state: State,
+    /// Devices that a thread is having work at the moment.
+    busy: Vec<bool>,
     stopping: bool,
 }
 
@@ -57,6 +60,21 @@ struct Step {
     combines: Vec<(Private, Arc<Storage>)>,
 }
 
+/// What a device may do at one time.
+struct Work {
+    steps: Vec<Step>,
+    frees: Vec<BufferId>,
+}
+
+/// Gives a device back when whoever drove it has done, or panics.
+struct GiveBack<'a>(&'a Shared, usize);
+
+impl Drop for GiveBack<'_> {
+    fn drop(&mut self) {
+        self.0.lock().busy[self.1] = false;
+    }
+}
+
 impl Queue {
     pub(crate) fn new(
         devices: Vec<Arc<dyn Device>>,
@@ -66,6 +84,7 @@ impl Queue {
         let infos: Vec<_> = devices.iter().map(|device| device.info()).collect();
         let inner = Mutex::new(Inner {
             state: State::new(&infos, profile),
+            busy: vec![false; infos.len()],
             stopping: false,
         });
         let wakes = devices.iter().map(|_| Condvar::new()).collect();
@@ -125,27 +144,64 @@ impl Queue {
         completion
     }
 
+    /// Submits a dispatch and waits for its outcome. A device that is idle is driven by the calling thread: waking
+    /// another for it would cost more than a small dispatch does.
+    pub(crate) fn run(&self, request: Request) -> Result<Report> {
+        let mut inner = self.shared.lock();
+        let (_, completion) = inner.state.submit(request);
+        let Some((index, mut work)) = self.shared.take_any(&mut inner) else {
+            self.shared.notify(&inner);
+            drop(inner);
+            return completion.wait();
+        };
+        loop {
+            self.shared.notify(&inner);
+            drop(inner);
+            self.shared.have_done(index, work);
+            inner = self.shared.lock();
+            if completion.is_set() {
+                break;
+            }
+            match self.shared.take(&mut inner, index) {
+                Some(more) => work = more,
+                None => break,
+            }
+        }
+        self.shared.notify(&inner);
+        drop(inner);
+        completion.wait()
+    }
+
     /// Waits until the calling thread may access the host's memory as the request says, lets it, and ends the access.
     pub(crate) fn access(&self, request: Request, access: impl FnOnce()) -> Result<Report> {
         let mut inner = self.shared.lock();
         let (id, completion) = inner.state.submit(request);
-        self.shared.notify(&inner);
         let command = loop {
             if let Some(outcome) = completion.get() {
                 // It can't be done; or it had nothing to wait for and nothing to do.
                 return outcome;
             }
-            match inner.state.start_access(id) {
-                Some(command) => break command,
+            if let Some(command) = inner.state.start_access(id) {
+                break command;
+            }
+            match self.shared.take_any(&mut inner) {
+                Some((index, work)) => {
+                    self.shared.notify(&inner);
+                    drop(inner);
+                    self.shared.have_done(index, work);
+                    inner = self.shared.lock();
+                }
                 None => {
+                    self.shared.notify(&inner);
                     inner = self
                         .shared
                         .changed
                         .wait(inner)
-                        .unwrap_or_else(PoisonError::into_inner)
+                        .unwrap_or_else(PoisonError::into_inner);
                 }
             }
         };
+        self.shared.notify(&inner);
         drop(inner);
         access();
         let mut inner = self.shared.lock();
@@ -193,42 +249,64 @@ impl Shared {
         inner
     }
 
-    /// Wakes whoever may have something to do.
+    /// Wakes whoever may have something to do. Whoever drives a device looks again before it leaves it.
     fn notify(&self, inner: &Inner) {
         for (i, wake) in self.wakes.iter().enumerate() {
-            if inner.state.has_work(DeviceId(i as u32)) {
+            if !inner.busy[i] && inner.state.has_work(DeviceId(i as u32)) {
                 wake.notify_one();
             }
         }
         self.changed.notify_all();
     }
 
+    /// What a device may do now, if nobody is having it do something already. It is the caller's then.
+    fn take(&self, inner: &mut Inner, index: usize) -> Option<Work> {
+        let device = DeviceId(index as u32);
+        if inner.busy[index] || !inner.state.has_work(device) {
+            return None;
+        }
+        let mut ready = Vec::new();
+        inner.state.take_ready(device, &mut ready);
+        let frees = inner.state.take_frees(device);
+        if ready.is_empty() && frees.is_empty() {
+            return None;
+        }
+        inner.busy[index] = true;
+        let steps = self.steps(&mut inner.state, &ready);
+        Some(Work { steps, frees })
+    }
+
+    /// The first device that has something to do and nobody to drive it.
+    fn take_any(&self, inner: &mut Inner) -> Option<(usize, Work)> {
+        (0..self.devices.len()).find_map(|i| Some((i, self.take(inner, i)?)))
+    }
+
+    /// Has a device do what was taken for it, and gives the device back.
+    fn have_done(&self, index: usize, work: Work) {
+        let _back = GiveBack(self, index);
+        let frees: Vec<_> = work.frees.into_iter().map(Task::Free).collect();
+        if !frees.is_empty() {
+            self.devices[index].execute(&frees, &mut |_, _| ());
+        }
+        self.execute(index, work.steps);
+    }
+
     /// The life of a device's thread.
     fn stream(&self, index: usize) {
-        let device = DeviceId(index as u32);
-        let mut ready = Vec::new();
-        loop {
-            let mut inner = self.lock();
-            let (steps, frees) = loop {
-                if inner.stopping {
-                    return;
+        let mut inner = self.lock();
+        while !inner.stopping {
+            match self.take(&mut inner, index) {
+                Some(work) => {
+                    drop(inner);
+                    self.have_done(index, work);
+                    inner = self.lock();
                 }
-                ready.clear();
-                inner.state.take_ready(device, &mut ready);
-                let frees = inner.state.take_frees(device);
-                if !ready.is_empty() || !frees.is_empty() {
-                    break (self.steps(&mut inner.state, &ready), frees);
+                None => {
+                    inner = self.wakes[index]
+                        .wait(inner)
+                        .unwrap_or_else(PoisonError::into_inner);
                 }
-                inner = self.wakes[index]
-                    .wait(inner)
-                    .unwrap_or_else(PoisonError::into_inner);
-            };
-            drop(inner);
-            let frees: Vec<_> = frees.into_iter().map(Task::Free).collect();
-            if !frees.is_empty() {
-                self.devices[index].execute(&frees, &mut |_, _| ());
             }
-            self.execute(index, steps);
         }
     }
 

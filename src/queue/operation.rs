@@ -112,6 +112,11 @@ impl Completion {
         self.ended.notify_all();
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        let outcome = self.outcome.lock();
+        outcome.unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(crate) fn get(&self) -> Option<Result<Report>> {
         self.outcome
             .lock()
@@ -141,6 +146,8 @@ pub(crate) struct Tally {
     pub(crate) chunks: usize,
     pub(crate) units: u64,
     pub(crate) seconds: f64,
+    /// Whether some of the seconds weren't measured.
+    pub(crate) is_estimate: bool,
     /// Of the first chunk alone, which is no fair sample.
     pub(crate) first: (u64, f64),
     pub(crate) bytes_to_device: u64,

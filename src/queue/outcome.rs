@@ -73,7 +73,7 @@ impl State {
             } else {
                 (tally.units - tally.first.0, tally.seconds - tally.first.1)
             };
-            if units > 0 && seconds > 0.0 {
+            if units > 0 && seconds > 0.0 && !tally.is_estimate {
                 let device = &self.members[i].key;
                 self.profile
                     .add_rate(key(dispatch), device, (units * per_unit) as f64 / seconds);

@@ -520,7 +520,7 @@ impl State {
                 if group.is_none() {
                     self.commit_writes(&operation, DeviceId(device as u32), units);
                 }
-                if self.members[device].info.home == Home::Own {
+                if self.members[device].info.home == Home::Own && !timing.is_estimate {
                     self.profile
                         .add_overhead(&self.members[device].key, timing.overhead_seconds);
                 }
@@ -528,6 +528,7 @@ impl State {
                 tally.chunks += 1;
                 tally.units += units.len();
                 tally.seconds += timing.seconds;
+                tally.is_estimate |= timing.is_estimate;
                 tally.in_flight -= 1;
                 if tally.chunks == 1 {
                     tally.first = (units.len(), timing.seconds);

@@ -102,7 +102,8 @@ impl<'a> DispatchBuilder<'a> {
     ///
     /// As [`DispatchBuilder::submit`] and [`Event::wait`].
     pub fn run(self) -> Result<Report> {
-        self.submit()?.wait()
+        let runtime = self.runtime.inner.clone();
+        runtime.queue.run(self.request()?)
     }
 
     /// Checks the dispatch and hands it to the devices, after all that was submitted before and touches the same
@@ -112,6 +113,13 @@ impl<'a> DispatchBuilder<'a> {
     ///
     /// If the kernel isn't complete, the range is empty or too large, or something is unbound or doesn't fit.
     pub fn submit(self) -> Result<Event> {
+        let runtime = self.runtime.inner.clone();
+        let completion = runtime.queue.submit(self.request()?);
+        Ok(Event { completion })
+    }
+
+    /// The dispatch, checked.
+    fn request(self) -> Result<Request> {
         let facts = self.kernel.facts()?.clone();
         let chunk = check_range(self.range, facts.workgroup)?;
         let mut bound: Vec<Option<Bound>> = vec![None; facts.bindings.len()];
@@ -169,12 +177,7 @@ impl<'a> DispatchBuilder<'a> {
             left_out,
             holds,
         };
-        let completion = self
-            .runtime
-            .inner
-            .queue
-            .submit(Request::Dispatch(Box::new(dispatch)));
-        Ok(Event { completion })
+        Ok(Request::Dispatch(Box::new(dispatch)))
     }
 
     fn check_buffer(
@@ -371,6 +374,6 @@ impl Event {
     /// Whether the dispatch has ended.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.completion.get().is_some()
+        self.completion.is_set()
     }
 }

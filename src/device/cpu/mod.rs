@@ -96,7 +96,7 @@ impl Device for CpuDevice {
             }
             Ok(Timing {
                 seconds: start.elapsed().as_secs_f64(),
-                overhead_seconds: 0.0,
+                ..Timing::default()
             })
         });
     }

@@ -9,6 +9,7 @@
     reason = "copies between the GPU and the host's memory of buffers that others use elsewhere"
 )]
 
+use super::clock;
 use super::memory::{MOST_RUNS, Memory};
 use super::pipeline::Source;
 use super::{DeviceError, Gpu};
@@ -21,8 +22,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 use wgpu::{
-    Buffer, CommandEncoder, CommandEncoderDescriptor, ComputePassDescriptor,
-    ComputePassTimestampWrites, ErrorFilter, ErrorScopeGuard, MapMode, PollType,
+    Buffer, CommandEncoder, CommandEncoderDescriptor, ComputePassDescriptor, ErrorFilter,
+    ErrorScopeGuard, MapMode, PollType,
 };
 
 /// Offsets of uniforms are multiples of this on every device.
@@ -39,6 +40,8 @@ pub(super) struct Batch<'a> {
     uniforms: Vec<u8>,
     steps: Vec<Step>,
     runs: u32,
+    /// Runs that the device's clock is read for.
+    timed: u32,
     start: Instant,
     scopes: [ErrorScopeGuard; 2],
 }
@@ -51,8 +54,12 @@ enum Step {
     Upload {
         seconds: f64,
     },
-    /// With its place among the runs.
-    Run(u32),
+    /// With its place among the timed runs, or else what it is expected to take.
+    Run {
+        kernel: u128,
+        invocations: u64,
+        timed: Result<u32, Option<f64>>,
+    },
     Download(Arc<Storage>, Span, Buffer),
 }
 
@@ -70,6 +77,7 @@ impl<'a> Batch<'a> {
             uniforms: Vec::new(),
             steps: Vec::new(),
             runs: 0,
+            timed: 0,
             start: Instant::now(),
         }
     }
@@ -224,15 +232,21 @@ impl<'a> Batch<'a> {
             );
             groups.push((group.index, bind_group, offsets));
         }
-        let timestamp_writes = self
-            .memory
-            .clock
-            .as_ref()
-            .map(|clock| ComputePassTimestampWrites {
-                query_set: &clock.queries,
-                beginning_of_pass_write_index: Some(self.runs * 2),
-                end_of_pass_write_index: Some(self.runs * 2 + 1),
-            });
+        let invocations = run.chunk.invocations();
+        let timed = match &mut self.memory.clock {
+            None => Err(None),
+            Some(clock) => match clock.estimate(facts.key, invocations) {
+                Some(seconds) => Err(Some(seconds)),
+                None => {
+                    self.timed += 1;
+                    Ok(self.timed - 1)
+                }
+            },
+        };
+        let clock = self.memory.clock.as_ref();
+        let timestamp_writes = clock
+            .zip(timed.ok())
+            .map(|(clock, place)| clock.writes(place));
         let mut pass = self.encoder.begin_compute_pass(&ComputePassDescriptor {
             label: None,
             timestamp_writes,
@@ -245,7 +259,11 @@ impl<'a> Batch<'a> {
         pass.dispatch_workgroups(x, y, z);
         drop(pass);
         self.runs += 1;
-        Ok(Step::Run(self.runs - 1))
+        Ok(Step::Run {
+            kernel: facts.key,
+            invocations,
+            timed,
+        })
     }
 
     /// Puts bytes behind the other uniforms and returns their offset.
@@ -264,11 +282,7 @@ impl<'a> Batch<'a> {
         }
         self.touched.clear();
         // Uniforms only grow within a batch, so those of what was submitted before are written again as they are.
-        if !self.uniforms.is_empty() {
-            self.gpu
-                .queue
-                .write_buffer(&self.memory.uniforms, 0, &self.uniforms);
-        }
+        self.memory.write_uniforms(&self.gpu.queue, &self.uniforms);
         let next = self
             .gpu
             .device
@@ -282,23 +296,15 @@ impl<'a> Batch<'a> {
         if self.steps.is_empty() {
             return Ok(Vec::new());
         }
-        let clock_bytes = u64::from(self.runs) * 2 * u64::from(wgpu::QUERY_SIZE);
-        if let Some(clock) = self.memory.clock.as_ref().filter(|_| self.runs > 0) {
-            self.encoder
-                .resolve_query_set(&clock.queries, 0..self.runs * 2, &clock.resolved, 0);
-            self.encoder
-                .copy_buffer_to_buffer(&clock.resolved, 0, &clock.readback, 0, clock_bytes);
+        let runs = self.timed;
+        if let Some(clock) = self.memory.clock.as_ref().filter(|_| runs > 0) {
+            clock.hand_over(&mut self.encoder, runs);
         }
-        if !self.uniforms.is_empty() {
-            self.gpu
-                .queue
-                .write_buffer(&self.memory.uniforms, 0, &self.uniforms);
-        }
+        self.memory.write_uniforms(&self.gpu.queue, &self.uniforms);
         let submission = self.gpu.queue.submit([self.encoder.finish()]);
-        if let Some(clock) = self.memory.clock.as_ref().filter(|_| self.runs > 0) {
-            clock
-                .readback
-                .map_async(MapMode::Read, 0..clock_bytes, |_| ());
+        if let Some(clock) = self.memory.clock.as_ref().filter(|_| runs > 0) {
+            let all = 0..clock::bytes(runs);
+            clock.readback.map_async(MapMode::Read, all, |_| ());
         }
         for step in &self.steps {
             if let Step::Download(_, bytes, readback) = step {
@@ -317,12 +323,7 @@ impl<'a> Batch<'a> {
             .filter_map(|scope| pollster::block_on(scope.pop()));
         let errors: Vec<_> = errors.collect();
         let is_sound = polled.is_ok() && errors.is_empty();
-        if let Some(clock) = self
-            .memory
-            .clock
-            .as_ref()
-            .filter(|_| self.runs > 0 && !is_sound)
-        {
+        if let Some(clock) = self.memory.clock.as_ref().filter(|_| runs > 0 && !is_sound) {
             clock.readback.unmap();
         }
         if let Some(lost) = self.gpu.lost() {
@@ -340,29 +341,34 @@ impl<'a> Batch<'a> {
                 error => self.gpu.failed(error.to_string()),
             });
         }
-        let ticks = match self.memory.clock.as_ref().filter(|_| self.runs > 0) {
-            Some(clock) => {
-                read_ticks(&clock.readback, clock_bytes).map_err(|error| self.gpu.failed(error))?
-            }
+        let clocked = match self.memory.clock.as_ref().filter(|_| runs > 0) {
+            Some(clock) => clock.read(runs).map_err(|error| self.gpu.failed(error))?,
             None => Vec::new(),
         };
-        let period = self.memory.clock.as_ref().map_or(0.0, |clock| clock.period);
         let mut timings = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             timings.push(match step {
                 Step::Done { seconds } | Step::Upload { seconds } => Timing {
                     seconds,
-                    overhead_seconds: 0.0,
+                    ..Timing::default()
                 },
-                Step::Run(place) => {
-                    let place = place as usize * 2;
-                    let seconds = match ticks.get(place..place + 2) {
-                        Some(&[begin, end]) => end.saturating_sub(begin) as f64 * period,
-                        _ => self.start.elapsed().as_secs_f64() / f64::from(self.runs),
+                Step::Run {
+                    kernel,
+                    invocations,
+                    timed,
+                } => {
+                    let seconds = match timed {
+                        Ok(place) => clocked[place as usize],
+                        Err(Some(estimate)) => estimate,
+                        Err(None) => self.start.elapsed().as_secs_f64() / f64::from(self.runs),
                     };
+                    if let (Some(clock), Ok(_)) = (&mut self.memory.clock, timed) {
+                        clock.timed(kernel, invocations, seconds);
+                    }
                     Timing {
                         seconds,
                         overhead_seconds: 0.0,
+                        is_estimate: matches!(timed, Err(Some(_))),
                     }
                 }
                 Step::Download(storage, bytes, readback) => {
@@ -376,7 +382,7 @@ impl<'a> Batch<'a> {
                     self.memory.put_readback(readback);
                     Timing {
                         seconds: start.elapsed().as_secs_f64(),
-                        overhead_seconds: 0.0,
+                        ..Timing::default()
                     }
                 }
             });
@@ -399,14 +405,4 @@ fn uniform_bytes(run: &Run) -> usize {
         Bound::Buffer(_) => 0,
     });
     values.sum::<usize>() + UNIFORM_ALIGNMENT
-}
-
-fn read_ticks(readback: &Buffer, bytes: u64) -> Result<Vec<u64>, String> {
-    let view = readback
-        .get_mapped_range(0..bytes)
-        .map_err(|error| error.to_string())?;
-    let ticks = bytemuck::pod_collect_to_vec(&view[..]);
-    drop(view);
-    readback.unmap();
-    Ok(ticks)
 }

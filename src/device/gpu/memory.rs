@@ -4,6 +4,7 @@
 //!
 //! Invariant: a buffer of the runtime starts zeroed, and has exactly the size that `arrayLength` is to see.
 
+use super::clock::Clock;
 use super::pipeline::{Pipeline, Source};
 use super::{DeviceError, Gpu};
 use crate::buffer::Storage;
@@ -12,8 +13,7 @@ use crate::kernel::rebase::Fold;
 use std::collections::HashMap;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindingResource, Buffer, BufferBinding,
-    BufferDescriptor, BufferUsages, CommandEncoder, Device, ErrorFilter, Features, QuerySet,
-    QuerySetDescriptor, QueryType, Queue,
+    BufferDescriptor, BufferUsages, CommandEncoder, Device, ErrorFilter, Queue,
 };
 
 /// Runs of one submission, each with two timestamps.
@@ -36,6 +36,8 @@ pub(super) struct Memory {
     kept_bytes: u64,
     bind_groups: HashMap<BindKey, BindGroup>,
     pub(super) uniforms: Buffer,
+    /// What the front of the uniforms holds.
+    written: Vec<u8>,
     pub(super) clock: Option<Clock>,
     readback: Vec<Buffer>,
 }
@@ -47,44 +49,6 @@ struct BindKey {
     fold: Fold,
     group: u32,
     buffers: Vec<BufferId>,
-}
-
-/// The device's own clock.
-#[derive(Debug)]
-pub(super) struct Clock {
-    pub(super) queries: QuerySet,
-    pub(super) resolved: Buffer,
-    pub(super) readback: Buffer,
-    /// Seconds of a tick.
-    pub(super) period: f64,
-}
-
-impl Clock {
-    fn new(device: &Device, queue: &Queue) -> Option<Self> {
-        if !device.features().contains(Features::TIMESTAMP_QUERY) {
-            return None;
-        }
-        let buffer = |usage| {
-            let size = u64::from(MOST_RUNS) * 2 * u64::from(wgpu::QUERY_SIZE);
-            device.create_buffer(&BufferDescriptor {
-                label: Some("clock"),
-                size,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let descriptor = QuerySetDescriptor {
-            label: Some("clock"),
-            ty: QueryType::Timestamp,
-            count: MOST_RUNS * 2,
-        };
-        Some(Self {
-            queries: device.create_query_set(&descriptor),
-            resolved: buffer(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC),
-            readback: buffer(BufferUsages::COPY_DST | BufferUsages::MAP_READ),
-            period: f64::from(queue.get_timestamp_period()) * 1e-9,
-        })
-    }
 }
 
 fn uniform_buffer(device: &Device, size: u64) -> Buffer {
@@ -105,6 +69,7 @@ impl Memory {
             kept_bytes: 0,
             bind_groups: HashMap::new(),
             uniforms: uniform_buffer(device, UNIFORM_BYTES),
+            written: Vec::new(),
             clock: Clock::new(device, queue),
             readback: Vec::new(),
         }
@@ -212,7 +177,19 @@ impl Memory {
     pub(super) fn grow_uniforms(&mut self, device: &Device, bytes: u64) {
         if bytes > self.uniforms.size() {
             self.uniforms = uniform_buffer(device, bytes.next_power_of_two());
+            self.written.clear();
             self.bind_groups.clear();
+        }
+    }
+
+    /// Sets the front of the uniforms, before whatever is submitted next. Nothing is sent that is there already, so a
+    /// dispatch that is repeated with the same values sends none.
+    pub(super) fn write_uniforms(&mut self, queue: &Queue, bytes: &[u8]) {
+        if self.written.get(..bytes.len()) != Some(bytes) {
+            queue.write_buffer(&self.uniforms, 0, bytes);
+            let kept = self.written.len().max(bytes.len());
+            self.written.resize(kept, 0);
+            self.written[..bytes.len()].copy_from_slice(bytes);
         }
     }
 

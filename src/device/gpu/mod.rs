@@ -6,6 +6,7 @@
 
 mod adapters;
 mod batch;
+mod clock;
 mod memory;
 mod pipeline;
 
