@@ -5,7 +5,7 @@ mod show;
 use bytemuck::{Pod, Zeroable};
 use divvy::{Access, Body, Kernel};
 use show::{Options, Outcome, Picture};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const HELP: &str = "Two disc galaxies collide, by direct summation over all pairs.
 
@@ -13,7 +13,8 @@ const HELP: &str = "Two disc galaxies collide, by direct summation over all pair
   --steps N     how many time steps (500)
   --seed N      where the bodies start (1)
   --devices X   which devices: cpu, gpu, gpu0, all, or part of a name
-  --out FILE    the picture (galaxy.png); with --animate also FILE with .gif";
+  --out FILE    the picture (galaxy.png); with --animate also FILE with .gif
+  --like FILE   fail unless the picture agrees with this one, made elsewhere";
 
 /// What the kernel calls `Step`: the step in units of time, and the distance below which bodies stop pulling harder.
 #[repr(C)]
@@ -41,6 +42,7 @@ fn main() -> Outcome {
             .text("--out")?
             .unwrap_or_else(|| "galaxy.png".to_owned()),
     );
+    let like = options.text("--like")?;
     let runtime = options.runtime()?;
 
     let source = Kernel::from_wgsl(include_str!("../shaders/galaxy.wgsl"))?;
@@ -113,7 +115,11 @@ fn main() -> Outcome {
     if animate {
         show::write_gif(&out.with_extension("gif"), frames)?;
     }
-    picture(&end_position, 512).write_png(&out)?;
+    let last = picture(&end_position, 512);
+    last.write_png(&out)?;
+    if let Some(like) = like {
+        last.agree_with(&Picture::read_png(Path::new(&like))?)?;
+    }
     check(&[
         (start_position, start_velocity),
         (end_position, end_velocity),

@@ -3,7 +3,9 @@
 //! A case is a kernel in WGSL with its native body, its buffers, and what must come out. With no GPU its GPU runs are
 //! ignored; with `DIVVY_REQUIRE_GPU=1` they fail.
 
+use divvy::device::VirtualDevice;
 use divvy::device::gpu::find_gpus;
+use divvy::device::virtual_device::Script;
 use divvy::{Access, Body, Buffer, Combine, Kernel, Policy, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::error::Error;
@@ -426,6 +428,49 @@ fn reused_memory(runtime: &Runtime) -> Outcome {
     Ok(())
 }
 
+/// What the WGSL specification lets differ: a sine is within 2^-11 of the truth, an exponential and a root within a few
+/// units in the last place, and products may be fused into sums.
+fn floats(runtime: &Runtime) -> Outcome {
+    let wave = kernel(
+        "@group(0) @binding(0) var<storage, read> x: array<f32>;
+         @group(0) @binding(1) var<storage, read_write> y: array<vec2<f32>>;
+         @compute @workgroup_size(32)
+         fn wave(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x >= arrayLength(&x) { return; }
+             let x = x[id.x];
+             y[id.x] = vec2(sin(x), sqrt(x) * exp(-x) / (1.0 + x * x));
+         }",
+        &[("x", Access::OneToOne), ("y", Access::OneToOne)],
+        |body| {
+            let (x, mut y) = (body.read::<f32>("x"), body.write::<[f32; 2]>("y"));
+            for i in body.units() {
+                let x = x[i];
+                y[i] = [x.sin(), x.sqrt() * (-x).exp() / (1.0 + x * x)];
+            }
+        },
+    )?;
+    let xs: Vec<f32> = (0..1501).map(|i| i as f32 / 500.0).collect();
+    let x = runtime.buffer_from(&xs)?;
+    let y = runtime.buffer::<[f32; 2]>(xs.len())?;
+    runtime
+        .dispatch(&wave, xs.len())
+        .bind("x", &x)
+        .bind("y", &y)
+        .run()?;
+    for (x, [sine, damped]) in xs.iter().zip(runtime.read(&y)?) {
+        let x = f64::from(*x);
+        let truth = x.sqrt() * (-x).exp() / (1.0 + x * x);
+        let (off, far) = (
+            (f64::from(sine) - x.sin()).abs(),
+            (f64::from(damped) - truth).abs(),
+        );
+        if off > 2.0_f64.powi(-11) || far > 1e-7 + 5e-6 * truth {
+            return Err(format!("at {x}: {sine} is off by {off}, {damped} by {far}").into());
+        }
+    }
+    Ok(())
+}
+
 type Case = fn(&Runtime) -> Outcome;
 
 const CASES: &[(&str, Case)] = &[
@@ -438,6 +483,7 @@ const CASES: &[(&str, Case)] = &[
     ("values", values),
     ("undeclared", undeclared),
     ("reused_memory", reused_memory),
+    ("floats", floats),
 ];
 
 fn trial(
@@ -462,6 +508,38 @@ fn trial(
     };
     let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
     Trial::test(format!("{case}::{device}"), test).with_ignored_flag(!is_there && !is_required)
+}
+
+/// Machines of the CPU, sometimes the GPUs, and one to four virtual devices, each with shares drawn at random.
+fn any_split(run: Case, gpus: usize) -> Result<(), Failed> {
+    const MACHINES: usize = 24;
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut share = || {
+        // xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled").
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40) as f64
+    };
+    for machine in 0..MACHINES {
+        let virtuals = 1 + machine % 4;
+        let with_gpus = machine % 3 == 0 && gpus > 0;
+        let count = 1 + virtuals + if with_gpus { gpus } else { 0 };
+        let shares: Vec<f64> = (0..count).map(|_| share()).collect();
+        let mut builder = Runtime::builder()
+            .devices(if with_gpus { "all" } else { "cpu" })
+            .split(Policy::Fixed(shares.clone()))
+            .without_profile_dir();
+        for i in 0..virtuals {
+            builder = builder.device(VirtualDevice::new(
+                &format!("virtual{i}"),
+                Script::default(),
+            ));
+        }
+        let runtime = builder.build().map_err(|error| error.to_string())?;
+        run(&runtime).map_err(|error| format!("split by {shares:?}: {error}"))?;
+    }
+    Ok(())
 }
 
 fn main() {
@@ -495,6 +573,9 @@ fn main() {
         ] {
             add(name, "all", policy, gpus > 0);
         }
+        trials.push(Trial::test(format!("{case}::any_split"), move || {
+            any_split(run, gpus)
+        }));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -2,7 +2,7 @@
 
 use divvy::device::VirtualDevice;
 use divvy::device::virtual_device::Script;
-use divvy::{Access, Combine, Error, Kernel, Policy, Runtime};
+use divvy::{Access, Buffer, Combine, Error, Kernel, Policy, Range, Runtime};
 use proptest::prelude::*;
 
 const STEP: &str = "
@@ -122,6 +122,86 @@ proptest! {
         let policy = Policy::Fixed(shares);
         prop_assume!(policy.is_sound());
         prop_assert_eq!(three_steps(&runtime, n, halo, &policy).expect("no device fails"), expected(n, halo));
+    }
+}
+
+/// Mixes every row, plane or element of `old` with those around it, in units of the slowest dimension.
+const PLANES: &str = "
+    @group(0) @binding(0) var<storage, read> old: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> next: array<u32>;
+    @group(0) @binding(2) var<storage, read> table: array<u32>;
+    @compute @workgroup_size(WX, WY, WZ)
+    fn mix(@builtin(global_invocation_id) id: vec3<u32>) {
+        next[id.x] = old[id.x] + table[id.x];
+    }";
+
+fn planes(workgroup: [usize; 3], per_unit: usize, halo: usize, units: usize) -> Kernel {
+    let wgsl = ["WX", "WY", "WZ"]
+        .iter()
+        .zip(workgroup)
+        .fold(PLANES.to_owned(), |wgsl, (name, size)| {
+            wgsl.replace(name, &size.to_string())
+        });
+    let kernel = Kernel::from_wgsl(&wgsl).expect("it is valid");
+    let kernel = kernel
+        .access("old", Access::Neighborhood(halo as u64))
+        .expect("it is read");
+    let kernel = kernel
+        .access("next", Access::OneToOne)
+        .expect("it is written");
+    kernel.native(move |body| {
+        let (old, table) = (body.read::<u32>("old"), body.read::<u32>("table"));
+        let mut next = body.write::<u32>("next");
+        for unit in body.units() {
+            for i in 0..per_unit {
+                let near = unit.saturating_sub(halo)..=(unit + halo).min(units - 1);
+                let sum = near.fold(0, |sum: u32, near| {
+                    sum.wrapping_mul(5).wrapping_add(old[near * per_unit + i])
+                });
+                next[unit * per_unit + i] = sum.wrapping_add(table[sum as usize % table.len()]);
+            }
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_range_of_any_dimensions_gives_the_same_bytes(
+        extents in prop::collection::vec(1_usize..14, 1..4),
+        workgroup in prop::array::uniform3(1_usize..5),
+        elements in 1_usize..3,
+        halo in 0_usize..4,
+        shares in prop::collection::vec(0.0_f64..1.0, 2..5),
+    ) {
+        let policy = Policy::Fixed(shares.clone());
+        prop_assume!(policy.is_sound());
+        let range: Range = match extents[..] {
+            [x] => x.into(),
+            [x, y] => [x, y].into(),
+            [x, y, z] => [x, y, z].into(),
+            _ => unreachable!("one to three"),
+        };
+        let slowest = range.slowest(workgroup.map(|size| size as u32));
+        let units = range.extents()[slowest] as usize;
+        let per_unit = range.invocations() as usize / units * elements;
+        let runtime = machine(&vec![Script::default(); shares.len() - 1]);
+        let kernel = planes(workgroup, per_unit, halo, units);
+        let mut truth: Vec<u32> = (0..(units * per_unit) as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
+        let table: Vec<u32> = (0..7).map(|i| i * i + 1).collect();
+        let buffers = [runtime.buffer_from(&truth).expect("there is room"), runtime.buffer(truth.len()).expect("there is room")];
+        let shared = runtime.buffer_from(&table).expect("there is room");
+        for turn in 0..3 {
+            let dispatch = runtime.dispatch(&kernel, range).bind("old", &buffers[turn % 2]).bind("next", &buffers[(turn + 1) % 2]);
+            dispatch.bind("table", &shared).split(policy.clone()).submit().expect("it is sound");
+            let at = |place: usize| {
+                let (unit, i) = (place / per_unit, place % per_unit);
+                let near = unit.saturating_sub(halo)..=(unit + halo).min(units - 1);
+                let sum = near.fold(0, |sum: u32, near| sum.wrapping_mul(5).wrapping_add(truth[near * per_unit + i]));
+                sum.wrapping_add(table[sum as usize % table.len()])
+            };
+            truth = (0..truth.len()).map(at).collect();
+        }
+        prop_assert_eq!(runtime.read(&buffers[1]).expect("nothing is lost"), truth);
     }
 }
 
@@ -665,5 +745,58 @@ mod bad_input {
                 .build(),
         );
         assert!(error.contains("finite"), "{error}");
+    }
+}
+
+#[test]
+fn a_second_process_starts_at_the_split_that_the_first_came_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || {
+        let script = Script {
+            items_per_second: 5e4,
+            ..Script::default()
+        };
+        let builder = Runtime::builder().devices("cpu").threads(1);
+        let builder = builder.profile_dir(folder.path());
+        let builder = builder.device(VirtualDevice::new("virtual", script));
+        builder.build().expect("the devices are there")
+    };
+    // A body slow enough that what the CPU measures is its work.
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(1)
+         fn slow(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] += 1u; }",
+    );
+    let kernel = kernel
+        .and_then(|kernel| kernel.access("x", Access::OneToOne))
+        .expect("it is valid")
+        .native(|body| {
+            let mut x = body.write::<u32>("x");
+            for i in body.units() {
+                x[i] = (0..3000_u32).fold(x[i], |x, i| std::hint::black_box(x ^ i).rotate_left(1));
+            }
+        });
+    let run = |runtime: &Runtime, x: &Buffer<u32>| {
+        let dispatch = runtime.dispatch(&kernel, 2000).bind("x", x);
+        dispatch.run().expect("it runs")
+    };
+    let first = open();
+    let x = first.buffer::<u32>(2000).expect("there is room");
+    let calibration = run(&first, &x);
+    assert!(calibration.devices.iter().any(|device| device.chunks > 1));
+    let mut last = calibration;
+    for _ in 0..20 {
+        last = run(&first, &x);
+    }
+    drop((first, x));
+    let second = open();
+    let x = second.buffer::<u32>(2000).expect("there is room");
+    let report = run(&second, &x);
+    for (before, after) in last.devices.iter().zip(&report.devices) {
+        assert!(after.chunks <= 1, "{report}");
+        assert!(
+            (before.share - after.share).abs() < 0.15,
+            "{last}\n{report}"
+        );
     }
 }

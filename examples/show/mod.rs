@@ -4,7 +4,7 @@ use divvy::Runtime;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal};
+use std::io::{BufReader, BufWriter, IsTerminal};
 use std::path::Path;
 
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -95,6 +95,38 @@ impl Picture {
         encoder.set_color(png::ColorType::Rgb);
         encoder.write_header()?.write_image_data(&self.rgb)?;
         println!("wrote {}", path.display());
+        Ok(())
+    }
+}
+
+/// For `examples/galaxy`, whose devices round differently, so that orbits part slowly.
+#[allow(dead_code, reason = "not every example compares pictures")]
+impl Picture {
+    /// Steps of brightness, of 255, that two pictures of one thing differ by on average at most.
+    const TOLERANCE: f64 = 1.0;
+
+    pub fn read_png(path: &Path) -> Outcome<Self> {
+        let mut reader = png::Decoder::new(BufReader::new(File::open(path)?)).read_info()?;
+        let (width, height) = (reader.info().width as usize, reader.info().height as usize);
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap_or(0)];
+        let frame = reader.next_frame(&mut rgb)?;
+        if frame.color_type != png::ColorType::Rgb || frame.bit_depth != png::BitDepth::Eight {
+            return Err(format!("{} is no picture of an example", path.display()).into());
+        }
+        Ok(Self { width, height, rgb })
+    }
+
+    pub fn agree_with(&self, other: &Self) -> Outcome {
+        if self.rgb.len() != other.rgb.len() {
+            return Err("the pictures differ in size".into());
+        }
+        let apart = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b));
+        let sum: f64 = self.rgb.iter().zip(&other.rgb).map(apart).sum();
+        let mean = sum / self.rgb.len() as f64;
+        println!("the pictures differ by {mean:.4} steps of 255 on average");
+        if mean > Self::TOLERANCE {
+            return Err(format!("that is more than {}", Self::TOLERANCE).into());
+        }
         Ok(())
     }
 }
