@@ -7,8 +7,9 @@
 use super::{Candidate, partition, water_fill};
 use crate::span::Span;
 
-/// What a split must save against the best device alone to be worth it: predictions are no better than this.
-const WORTH: f64 = 0.05;
+/// What a split must save against the best device alone to be worth it. Predictions are no better than this, not least
+/// because processors at work together share memory and heat.
+const WORTH: f64 = 0.10;
 /// What a new partition must save against the one before; below it, boundaries stay where they are.
 const DEAD_BAND: f64 = 0.02;
 /// Over how many dispatches to come the cost of moving bytes is spread.

@@ -82,9 +82,13 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether the task has to wait for the next batch.
+    /// Whether the task has to wait for the next batch. Others may be waiting for what is downloaded, and hear of it when
+    /// the batch ends: no run comes between.
     pub(super) fn is_full(&self, task: &Task) -> bool {
         let Task::Run(run) = task else { return false };
+        if matches!(self.steps.last(), Some(Step::Download(..))) {
+            return true;
+        }
         let needed = self.uniforms.len() + uniform_bytes(run);
         self.runs == MOST_RUNS || (self.runs > 0 && needed as u64 > self.memory.uniforms.size())
     }
