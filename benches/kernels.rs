@@ -186,7 +186,7 @@ struct Field {
 
 impl Field {
     /// One candidate for each runtime, made by `work`.
-    fn runtimes<'a, W: FnMut() + 'a>(
+    fn runtimes<'a, W: FnMut() + Send + 'a>(
         &'a self,
         work: impl Fn(&'a Runtime) -> W,
     ) -> Vec<Candidate<'a>> {
@@ -224,7 +224,7 @@ impl Field {
     }
 }
 
-fn rayon<'a>(work: impl FnMut() + 'a) -> Candidate<'a> {
+fn rayon<'a>(work: impl FnMut() + Send + 'a) -> Candidate<'a> {
     ("rayon".to_owned(), Box::new(work))
 }
 
@@ -411,32 +411,46 @@ fn kernels(criterion: &mut Criterion) {
     };
     let (saxpy, mandelbrot, kick, heat) = (saxpy(), mandelbrot(), kick(), heat());
     let mut rows = Vec::new();
-    let mut compare = |at: String, candidates| {
-        times.compare(&mut group, &at, candidates);
-        rows.push(at);
+    // Criterion's own filter, as in `cargo bench --bench kernels -- n-body`, applied before anything is prepared.
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let mut compare = |at: String, candidates: &dyn Fn() -> Vec<_>| {
+        if filter
+            .as_ref()
+            .is_some_and(|filter| !at.contains(filter.as_str()))
+        {
+            return;
+        }
+        let mut candidates = candidates();
+        times.compare(&mut group, &at, &mut candidates);
+        let is_device = |name: &str| name == "cpu" || name.starts_with("gpu");
+        rows.push((at, Times::at_once(&mut candidates, is_device)));
     };
     for n in [1 << 16, 1 << 20, 1 << 22, 1 << 24] {
-        compare(format!("saxpy/{n}"), saxpy_of(&field, &saxpy, n));
+        compare(format!("saxpy/{n}"), &|| saxpy_of(&field, &saxpy, n));
     }
     for (width, height) in [(128, 64), (512, 256), (1024, 512), (2048, 1024)] {
-        compare(
-            format!("mandelbrot/{width}x{height}"),
-            mandelbrot_of(&field, &mandelbrot, width, height),
-        );
+        compare(format!("mandelbrot/{width}x{height}"), &|| {
+            mandelbrot_of(&field, &mandelbrot, width, height)
+        });
     }
     for bodies in [1024, 4096, 8192, 16_384] {
-        compare(format!("n-body/{bodies}"), bodies_of(&field, &kick, bodies));
+        compare(format!("n-body/{bodies}"), &|| {
+            bodies_of(&field, &kick, bodies)
+        });
     }
     for size in [128, 512, 1024, 2048] {
-        compare(format!("heat/{size}x{size}"), heat_of(&field, &heat, size));
+        compare(format!("heat/{size}x{size}"), &|| {
+            heat_of(&field, &heat, size)
+        });
     }
     group.finish();
     print(&times, &rows, &field.runtimes);
 }
 
 /// Medians in milliseconds, and what the split won: speedup over the best device alone, the most that could be won
-/// (`S_max`), and their ratio, the co-execution efficiency.
-fn print(times: &Times, rows: &[String], runtimes: &[(String, Runtime)]) {
+/// (`S_max`), and their ratio, the co-execution efficiency. The last two once more with the rates that the devices have
+/// while all of them are busy, each with a whole problem of its own.
+fn print(times: &Times, rows: &[(String, f64)], runtimes: &[(String, Runtime)]) {
     let alone: Vec<&str> = runtimes
         .iter()
         .map(|(name, _)| name.as_str())
@@ -445,11 +459,11 @@ fn print(times: &Times, rows: &[String], runtimes: &[(String, Runtime)]) {
     let mut columns = alone.clone();
     columns.extend(["split", "raw wgpu", "rayon"]);
     println!(
-        "\n| milliseconds | {} | speedup | S_max | efficiency |",
+        "\n| milliseconds | {} | speedup | S_max | efficiency | S_max, all busy | efficiency, all busy |",
         columns.join(" | ")
     );
-    println!("|---|{}", "---|".repeat(columns.len() + 3));
-    for at in rows {
+    println!("|---|{}", "---|".repeat(columns.len() + 5));
+    for (at, at_once) in rows {
         let cell = |name: &&str| {
             times
                 .median(at, name)
@@ -466,8 +480,12 @@ fn print(times: &Times, rows: &[String], runtimes: &[(String, Runtime)]) {
             .median(at, "split")
             .map(|split| (1.0 / split / best, rates.iter().sum::<f64>() / best));
         let won = won.map_or_else(
-            || "- | - | -".to_owned(),
-            |(speedup, s_max)| format!("{speedup:.2} | {s_max:.2} | {:.2}", speedup / s_max),
+            || "- | - | - | - | -".to_owned(),
+            |(speedup, s_max)| {
+                let busy = at_once / best;
+                let [alone, busy_too] = [speedup / s_max, speedup / busy];
+                format!("{speedup:.2} | {s_max:.2} | {alone:.2} | {busy:.2} | {busy_too:.2}")
+            },
         );
         println!("| {at} | {} | {won} |", cells.join(" | "));
     }

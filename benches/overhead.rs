@@ -114,7 +114,7 @@ fn small(criterion: &mut Criterion) {
         Box::new(|| drop(cpu.dispatch(&empty, 64).run().expect("it runs"))),
     );
     let by_hand: Candidate = ("by hand".to_owned(), Box::new(|| pool.install(|| ())));
-    times.compare(&mut group, "empty, cpu", vec![by_divvy, by_hand]);
+    times.compare(&mut group, "empty, cpu", &mut [by_divvy, by_hand]);
     if let (true, Some(raw)) = (!find_gpus().is_empty(), Raw::open()) {
         let gpu = runtime("gpu0");
         let prepared = raw.prepare(EMPTY, "main", &[], [1, 1, 1]);
@@ -123,7 +123,7 @@ fn small(criterion: &mut Criterion) {
             Box::new(|| drop(gpu.dispatch(&empty, 64).run().expect("it runs"))),
         );
         let by_hand: Candidate = ("by hand".to_owned(), Box::new(|| raw.run(&prepared, 0)));
-        times.compare(&mut group, "empty, gpu0", vec![by_divvy, by_hand]);
+        times.compare(&mut group, "empty, gpu0", &mut [by_divvy, by_hand]);
 
         let [x, y] = [0, 1].map(|_| gpu.buffer_from(&[1.0_f32; LEN]).expect("there is room"));
         let by_divvy: Candidate = (
@@ -138,7 +138,7 @@ fn small(criterion: &mut Criterion) {
         let bound = vec![(0, &value), (1, &x), (2, &y)];
         let prepared = raw.prepare(SAXPY, "saxpy", &[bound], [1, 1, 1]);
         let by_hand: Candidate = ("by hand".to_owned(), Box::new(|| raw.run(&prepared, 0)));
-        times.compare(&mut group, "saxpy of 256, gpu0", vec![by_divvy, by_hand]);
+        times.compare(&mut group, "saxpy of 256, gpu0", &mut [by_divvy, by_hand]);
     }
     group.finish();
     println!("\n| microseconds, median | divvy | by hand | more |\n|---|---|---|---|");

@@ -800,3 +800,33 @@ fn a_second_process_starts_at_the_split_that_the_first_came_to() {
         );
     }
 }
+
+#[test]
+fn a_trace_has_a_track_for_each_device_with_its_copies_and_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("trace.json");
+    let builder = Runtime::builder()
+        .without_profile_dir()
+        .devices("cpu")
+        .trace(&file);
+    let builder = builder.device(VirtualDevice::new("virtual", Script::default()));
+    let runtime = builder.build().expect("the devices are there");
+    three_steps(&runtime, 100, 1, &Policy::Fixed(vec![1.0, 1.0])).expect("no device fails");
+    drop(runtime);
+    let text = std::fs::read(&file).expect("it is written when the runtime goes");
+    let events: Vec<serde_json::Value> = serde_json::from_slice(&text).expect("it is JSON");
+    let on = |device: &str, what: &str| {
+        let track = events
+            .iter()
+            .find(|event| event["ph"] == "M" && event["args"]["name"] == device)
+            .expect("each device has a track");
+        let is_one = |event: &&serde_json::Value| {
+            let name = event["name"].as_str().unwrap_or_default();
+            event["ph"] == "X" && event["tid"] == track["tid"] && name.starts_with(what)
+        };
+        events.iter().filter(is_one).count()
+    };
+    assert_eq!((on("cpu", "step "), on("virtual", "step ")), (3, 3));
+    assert_eq!(on("cpu", "to device"), 0, "the CPU is sent nothing");
+    assert!(on("virtual", "to device") > 0 && on("virtual", "from device") > 0);
+}

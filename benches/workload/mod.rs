@@ -4,10 +4,11 @@ pub mod raw;
 
 use criterion::{BenchmarkGroup, measurement::WallTime};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Something to be measured, and its name.
-pub type Candidate<'a> = (String, Box<dyn FnMut() + 'a>);
+pub type Candidate<'a> = (String, Box<dyn FnMut() + Send + 'a>);
 
 /// Runs before anything is measured: enough for whoever learns to have learned.
 const WARM_UP: usize = 12;
@@ -24,10 +25,10 @@ impl Times {
         &mut self,
         group: &mut BenchmarkGroup<'_, WallTime>,
         at: &str,
-        mut candidates: Vec<Candidate<'_>>,
+        candidates: &mut [Candidate<'_>],
     ) {
         let mut samples = vec![Vec::new(); candidates.len()];
-        for (_, work) in &mut candidates {
+        for (_, work) in candidates.iter_mut() {
             (0..WARM_UP).for_each(|_| work());
         }
         let budget = Duration::from_millis(700) * candidates.len() as u32;
@@ -50,6 +51,39 @@ impl Times {
             let seconds = samples.iter().map(Duration::as_secs_f64).collect();
             self.0.insert((at.to_owned(), name.clone()), seconds);
         }
+    }
+
+    /// Runs these of the candidates at the same time, and returns how often they end in a second, all told: what
+    /// processors do that share a memory and a clock, with nobody splitting anything.
+    #[allow(dead_code, reason = "not every bench asks")]
+    pub fn at_once(candidates: &mut [Candidate<'_>], is_one: impl Fn(&str) -> bool) -> f64 {
+        let (least, budget) = (3, Duration::from_secs(1));
+        let chosen: Vec<_> = candidates
+            .iter_mut()
+            .filter(|(name, _)| is_one(name))
+            .collect();
+        let slow = AtomicUsize::new(chosen.len());
+        let start = Instant::now();
+        let run = |(_, work): &mut Candidate<'_>| {
+            let (mut ended, mut last) = (0, 0.0);
+            // All go on until the slowest has had its turns.
+            while slow.load(Ordering::Relaxed) > 0 || start.elapsed() < budget {
+                work();
+                (ended, last) = (ended + 1, start.elapsed().as_secs_f64());
+                if ended == least {
+                    slow.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+            f64::from(ended) / last
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = chosen
+                .into_iter()
+                .map(|one| scope.spawn(|| run(one)))
+                .collect();
+            let rates = threads.into_iter().map(|thread| thread.join());
+            rates.map(|rate| rate.expect("it runs")).sum()
+        })
     }
 
     /// The median of a candidate, if it was measured.

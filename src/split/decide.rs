@@ -140,7 +140,11 @@ impl Decider {
                 (cost(chunks, &mut free), cost(&self.proposal, &mut free));
             let won = (stay_steady - go_steady) * HORIZON;
             let moved = (seconds - go_steady) - (stay - stay_steady);
-            if go_steady > stay_steady * (1.0 - DEAD_BAND) || won <= moved {
+            // A split that has stopped being worth it isn't kept for being there.
+            let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
+            let alone = estimates[best_single].seconds(whole);
+            let is_worth = parts == 1 || stay_steady < alone * (1.0 - WORTH / 2.0);
+            if is_worth && (go_steady > stay_steady * (1.0 - DEAD_BAND) || won <= moved) {
                 return Prediction {
                     seconds: stay,
                     best_single_seconds,
@@ -196,6 +200,21 @@ fn single(device: usize, extent: u64, chunks: &mut [Span]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_split_that_stops_being_worth_it_is_given_up() {
+        let mut decider = Decider::default();
+        let mut decide = |slow: f64, chunks: &mut Vec<Span>| {
+            let estimates = [estimate(1000.0, 0.0), estimate(slow, 0.0)];
+            decider.decide(1000, 1, estimates, &mut |_, _| 0, chunks);
+        };
+        let mut chunks = Vec::new();
+        decide(250.0, &mut chunks);
+        assert_eq!(chunks, [Span::new(0, 800), Span::new(800, 1000)]);
+        decide(80.0, &mut chunks);
+        decide(30.0, &mut chunks);
+        assert_eq!(chunks, [Span::new(0, 1000), Span::new(1000, 1000)]);
+    }
 
     fn estimate(units_per_second: f64, overhead_seconds: f64) -> Estimate {
         Estimate {
