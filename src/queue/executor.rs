@@ -19,6 +19,7 @@ use crate::profile::Profile;
 use crate::range::Chunk;
 use crate::span::Span;
 use crate::trace::Recorder;
+use smallvec::SmallVec;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -58,6 +59,15 @@ struct Step {
     ends: Option<CommandId>,
     /// What the host combines when the task has ended.
     combines: Vec<(Private, Arc<Storage>)>,
+}
+
+impl Inner {
+    /// Which devices have nothing to do: what they have to do after the next submission is that one's.
+    fn idle(&self) -> SmallVec<[bool; 8]> {
+        let is_idle =
+            |(i, is_busy): (usize, &bool)| !is_busy && !self.state.has_work(DeviceId(i as u32));
+        self.busy.iter().enumerate().map(is_idle).collect()
+    }
 }
 
 /// What a device may do at one time.
@@ -144,12 +154,13 @@ impl Queue {
         completion
     }
 
-    /// Submits a dispatch and waits for its outcome. A device that is idle is driven by the calling thread: waking
+    /// Submits a dispatch and waits for its outcome. A device that was idle is driven by the calling thread: waking
     /// another for it would cost more than a small dispatch does.
     pub(crate) fn run(&self, request: Request) -> Result<Report> {
         let mut inner = self.shared.lock();
+        let idle = inner.idle();
         let (_, completion) = inner.state.submit(request);
-        let Some((index, mut work)) = self.shared.take_any(&mut inner) else {
+        let Some((index, mut work)) = self.shared.take_one_of(&mut inner, &idle) else {
             self.shared.notify(&inner);
             drop(inner);
             return completion.wait();
@@ -175,6 +186,7 @@ impl Queue {
     /// Waits until the calling thread may access the host's memory as the request says, lets it, and ends the access.
     pub(crate) fn access(&self, request: Request, access: impl FnOnce()) -> Result<Report> {
         let mut inner = self.shared.lock();
+        let mut idle = inner.idle();
         let (id, completion) = inner.state.submit(request);
         let command = loop {
             if let Some(outcome) = completion.get() {
@@ -184,8 +196,10 @@ impl Queue {
             if let Some(command) = inner.state.start_access(id) {
                 break command;
             }
-            match self.shared.take_any(&mut inner) {
+            match self.shared.take_one_of(&mut inner, &idle) {
                 Some((index, work)) => {
+                    // What it will have to do next may be somebody else's.
+                    idle[index] = false;
                     self.shared.notify(&inner);
                     drop(inner);
                     self.shared.have_done(index, work);
@@ -276,9 +290,15 @@ impl Shared {
         Some(Work { steps, frees })
     }
 
-    /// The first device that has something to do and nobody to drive it.
-    fn take_any(&self, inner: &mut Inner) -> Option<(usize, Work)> {
-        (0..self.devices.len()).find_map(|i| Some((i, self.take(inner, i)?)))
+    /// The first of these devices that has something to do and nobody to drive it.
+    fn take_one_of(&self, inner: &mut Inner, devices: &[bool]) -> Option<(usize, Work)> {
+        let asked = devices
+            .iter()
+            .enumerate()
+            .filter(|(_, is_asked)| **is_asked);
+        asked
+            .map(|(i, _)| i)
+            .find_map(|i| Some((i, self.take(inner, i)?)))
     }
 
     /// Has a device do what was taken for it, and gives the device back.
