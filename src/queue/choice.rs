@@ -13,6 +13,7 @@ use crate::id::DeviceId;
 use crate::kernel::BindingKind;
 use crate::plan::Placed;
 use crate::profile::Key;
+use crate::range::Range;
 use crate::span::Span;
 use crate::split::{Estimate, Guided, Prediction, partition};
 
@@ -39,6 +40,17 @@ impl Choice {
         Self::Chunks {
             prediction: None,
             note: None,
+        }
+    }
+
+    /// The same with what the model expects of it.
+    fn predicted(self, expected: Prediction) -> Self {
+        match self {
+            Self::Chunks { note, .. } => Self::Chunks {
+                prediction: Some(expected),
+                note,
+            },
+            guided => guided,
         }
     }
 }
@@ -121,7 +133,16 @@ impl State {
                     .iter()
                     .all(|known| !known.is_able || known.rate.is_some()) =>
             {
-                prediction = Some(self.decide(dispatch, &mut chunks));
+                let expected = self.decide(dispatch, &mut chunks);
+                prediction = Some(expected);
+                let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
+                let trial = self.trials.entry(place(dispatch)).or_default();
+                let speedup = expected.best_single_seconds / expected.seconds;
+                if parts > 1 && trial.prefers_alone(speedup) {
+                    self.chunks = chunks;
+                    let alone = alone(expected.best_single, extent, None, placed);
+                    return Ok(alone.predicted(expected));
+                }
             }
             _ => {
                 self.chunks = chunks;
@@ -180,7 +201,7 @@ impl State {
 
     /// The partition of a kernel whose rates are known on every device.
     fn decide(&mut self, dispatch: &Dispatch, chunks: &mut Vec<Span>) -> Prediction {
-        let place = (dispatch.facts.key, dispatch.chunk.range);
+        let place = place(dispatch);
         chunks.clear();
         chunks.extend_from_slice(self.partitions.get(&place).map_or(&[], Vec::as_slice));
         let mut decider = std::mem::take(&mut self.decider);
@@ -267,6 +288,11 @@ impl State {
 /// What the rates of a dispatch go by.
 pub(super) fn key(dispatch: &Dispatch) -> Key {
     Key::new(dispatch.facts.key, dispatch.chunk.invocations())
+}
+
+/// What a repeated dispatch is known by.
+pub(super) fn place(dispatch: &Dispatch) -> (u128, Range) {
+    (dispatch.facts.key, dispatch.chunk.range)
 }
 
 fn alone(device: usize, extent: u64, note: Option<String>, placed: &mut Vec<Placed>) -> Choice {

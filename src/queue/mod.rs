@@ -12,6 +12,7 @@ mod outcome;
 mod recovery;
 mod report;
 mod state;
+mod trial;
 
 pub use engine::Engine;
 pub(crate) use executor::Queue;

@@ -4,7 +4,7 @@
 //!
 //! Invariant: the first sample of a kernel on a device is thrown away: it pays for compilation and first touches.
 
-use super::choice::key;
+use super::choice::{key, place};
 use super::operation::{Dispatch, Operation, Request};
 use super::report::{Comparison, DeviceReport, Report};
 use super::state::State;
@@ -78,6 +78,12 @@ impl State {
                 self.profile
                     .add_rate(key(dispatch), device, (units * per_unit) as f64 / seconds);
             }
+        }
+        if operation.prediction.is_some() {
+            let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
+            let slowest = took_part.clone().map(|tally| tally.seconds);
+            let trial = self.trials.entry(place(dispatch)).or_default();
+            trial.add(took_part.count(), slowest.fold(0.0, f64::max));
         }
         let mut report = self.tallied(operation, per_unit);
         report.entry.clone_from(&dispatch.facts.entry);

@@ -9,6 +9,7 @@
 use super::choice::{Choice, Known};
 use super::engine::Engine;
 use super::operation::{Completion, Dispatch, Half, Operation, Request};
+use super::trial::Trial;
 use crate::buffer::{Coherence, Storage};
 use crate::device::{DeviceError, DeviceInfo, Home, Timing};
 use crate::error::Error;
@@ -74,6 +75,7 @@ pub(crate) struct State {
     pub(super) members: Vec<Member>,
     pub(crate) profile: Profile,
     pub(super) partitions: HashMap<(u128, Range), Vec<Span>>,
+    pub(super) trials: HashMap<(u128, Range), Trial>,
     /// Kernels and devices whose first sample has been thrown away.
     pub(super) warm: HashSet<(u128, usize)>,
     pub(super) decider: Decider,
@@ -107,6 +109,7 @@ impl State {
             members: infos.iter().map(member).collect(),
             profile,
             partitions: HashMap::new(),
+            trials: HashMap::new(),
             warm: HashSet::new(),
             decider: Decider::default(),
             estimates: Vec::new(),
