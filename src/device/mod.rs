@@ -193,6 +193,14 @@ impl Bound {
     }
 }
 
+/// Allocates the host's memory of a buffer; if there is none, `device` is named as what has no room.
+pub(crate) fn allocate(storage: &Storage, device: &str) -> Result<(), DeviceError> {
+    storage.allocate().map_err(|_| DeviceError::OutOfMemory {
+        device: device.to_owned(),
+        bytes: storage.bytes(),
+    })
+}
+
 /// Does tasks one after another with `one`, up to the first that fails: [`Device::execute`] for devices that have no
 /// better way.
 pub fn in_order(

@@ -119,7 +119,7 @@ impl VirtualDevice {
             }
             Task::Download(host, span) => {
                 let own = self.own(state, host)?;
-                host.allocate().map_err(|_| self.no_room(host.bytes()))?;
+                super::allocate(host, &self.info.name)?;
                 super::cpu::copy(&own, host, *span);
                 bytes_seconds(span)
             }

@@ -36,21 +36,11 @@ pub(super) enum Choice {
 }
 
 impl Choice {
-    fn nothing() -> Self {
+    /// Chunks that need no explanation.
+    fn static_chunks(prediction: Option<Prediction>) -> Self {
         Self::Chunks {
-            prediction: None,
+            prediction,
             note: None,
-        }
-    }
-
-    /// The same with what the model expects of it.
-    fn predicted(self, expected: Prediction) -> Self {
-        match self {
-            Self::Chunks { note, .. } => Self::Chunks {
-                prediction: Some(expected),
-                note,
-            },
-            guided => guided,
         }
     }
 }
@@ -96,19 +86,24 @@ impl State {
             if !self.estimates[device].is_able {
                 return Err(self.no_device(dispatch, operation));
             }
-            return Ok(alone(device, extent, None, placed));
+            alone(device, extent, placed);
+            return Ok(Choice::static_chunks(None));
         }
         if is_divisible && !(operation.done.is_empty() && operation.halves.is_empty()) {
             let left = operation.left(extent);
             return Ok(if left.is_empty() {
-                Choice::nothing()
+                Choice::static_chunks(None)
             } else {
                 self.guided(dispatch, left, grain)
             });
         }
         if !is_divisible || able == 1 {
             let note = (able > 1).then(|| why_whole(dispatch));
-            return Ok(alone(self.best(dispatch), extent, note, placed));
+            alone(self.best(dispatch), extent, placed);
+            return Ok(Choice::Chunks {
+                prediction: None,
+                note,
+            });
         }
         let mut prediction = None;
         let mut chunks = std::mem::take(&mut self.chunks);
@@ -140,8 +135,8 @@ impl State {
                 let speedup = expected.best_single_seconds / expected.seconds;
                 if parts > 1 && trial.prefers_alone(speedup) {
                     self.chunks = chunks;
-                    let alone = alone(expected.best_single, extent, None, placed);
-                    return Ok(alone.predicted(expected));
+                    alone(expected.best_single, extent, placed);
+                    return Ok(Choice::static_chunks(prediction));
                 }
             }
             _ => {
@@ -155,10 +150,7 @@ impl State {
         };
         placed.extend(chunks.iter().enumerate().map(place));
         self.chunks = chunks;
-        Ok(Choice::Chunks {
-            prediction,
-            note: None,
-        })
+        Ok(Choice::static_chunks(prediction))
     }
 
     /// Looks up what is known of each device for the dispatch.
@@ -295,15 +287,12 @@ pub(super) fn place(dispatch: &Dispatch) -> (u128, Range) {
     (dispatch.facts.key, dispatch.chunk.range)
 }
 
-fn alone(device: usize, extent: u64, note: Option<String>, placed: &mut Vec<Placed>) -> Choice {
+/// Places the whole range on one device.
+fn alone(device: usize, extent: u64, placed: &mut Vec<Placed>) {
     placed.push(Placed {
         device: DeviceId(device as u32),
         units: Span::new(0, extent),
     });
-    Choice::Chunks {
-        prediction: None,
-        note,
-    }
 }
 
 fn why_whole(dispatch: &Dispatch) -> String {

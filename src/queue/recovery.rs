@@ -6,11 +6,10 @@
 //! Invariant: no chunk that has ended is done twice, and none is left out.
 
 use super::operation::Request;
-use super::state::{State, elements};
+use super::state::{Accumulated, State, for_written};
 use crate::device::DeviceError;
 use crate::error::Error;
 use crate::id::{DeviceId, MemoryId, OperationId};
-use crate::kernel::Access;
 use crate::plan::{Action, Command, LostInput};
 use crate::span::Span;
 use std::collections::HashSet;
@@ -47,21 +46,20 @@ impl State {
             (command.action, &operation.request)
         {
             let memory = self.planner.system().memory(DeviceId(device as u32));
-            for touch in dispatch.touches.iter().filter(|touch| touch.writes) {
-                let accumulates = matches!(touch.access, Some(Access::Accumulate(_)));
-                if let Some(registered) = self.buffers.get_mut(&touch.buffer)
-                    && !(group.is_some() && accumulates)
-                {
-                    let span = elements(
-                        touch.access,
-                        units,
-                        dispatch.extent(),
-                        registered.committed.len(),
-                    );
-                    registered.committed.dirtied(memory, span);
-                    registered.cause.get_or_insert_with(|| cause.clone());
-                }
-            }
+            let accumulated = match group {
+                Some(_) => Accumulated::InPrivate,
+                None => Accumulated::InPlace,
+            };
+            for_written(
+                &mut self.buffers,
+                dispatch,
+                units,
+                accumulated,
+                |buffer, span| {
+                    buffer.committed.dirtied(memory, span);
+                    buffer.cause.get_or_insert_with(|| cause.clone());
+                },
+            );
         }
     }
 

@@ -521,7 +521,8 @@ impl State {
             Action::Run { units, group } => {
                 let device = command.device.map_or(0, |device| device.0 as usize);
                 if group.is_none() {
-                    self.commit_writes(&operation, DeviceId(device as u32), units);
+                    let device = DeviceId(device as u32);
+                    self.commit_writes(&operation, device, units, Accumulated::InPlace);
                 }
                 if self.members[device].info.home == Home::Own && !timing.is_estimate {
                     self.profile
@@ -553,7 +554,8 @@ impl State {
                 }
             }
             Action::Accumulate { group, units } => {
-                self.commit_writes(&operation, command.device.unwrap_or(DeviceId(0)), units);
+                let device = command.device.unwrap_or(DeviceId(0));
+                self.commit_writes(&operation, device, units, Accumulated::InPrivate);
                 for private in self.privates.remove(&group).unwrap_or_default() {
                     self.free(private.storage.id());
                     if let Some(registered) = self.buffers.get_mut(&private.of) {
@@ -581,30 +583,27 @@ impl State {
         self.finish_if_done(command.operation);
     }
 
-    /// What a chunk wrote in its device's memory is the newest now. What it accumulated in private copies isn't there.
-    fn commit_writes(&mut self, operation: &Operation, device: DeviceId, units: Span) {
+    /// What a chunk wrote in its device's memory is the newest now.
+    fn commit_writes(
+        &mut self,
+        operation: &Operation,
+        device: DeviceId,
+        units: Span,
+        accumulated: Accumulated,
+    ) {
         let Request::Dispatch(dispatch) = &operation.request else {
             return;
         };
         let memory = self.planner.system().memory(device);
-        let is_split = operation
-            .halves
-            .iter()
-            .any(|half| half.chunk.device == device && half.chunk.units == units);
-        for touch in dispatch.touches.iter().filter(|touch| touch.writes) {
-            let accumulates = matches!(touch.access, Some(Access::Accumulate(_)));
-            if let Some(registered) = self.buffers.get_mut(&touch.buffer)
-                && !(is_split && accumulates)
-            {
-                let span = elements(
-                    touch.access,
-                    units,
-                    dispatch.extent(),
-                    registered.committed.len(),
-                );
-                registered.committed.written(memory, span);
-            }
-        }
+        for_written(
+            &mut self.buffers,
+            dispatch,
+            units,
+            accumulated,
+            |buffer, span| {
+                buffer.committed.written(memory, span);
+            },
+        );
     }
 
     fn count_copy(
@@ -640,6 +639,36 @@ impl State {
             self.begun(command);
             command
         })
+    }
+}
+
+/// Where a chunk has put what it accumulates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accumulated {
+    InPlace,
+    InPrivate,
+}
+
+/// Calls `act` with every buffer that a chunk writes and the elements that it writes there. What it accumulates in private
+/// copies isn't in the buffer.
+pub(super) fn for_written(
+    buffers: &mut HashMap<BufferId, Registered>,
+    dispatch: &Dispatch,
+    units: Span,
+    accumulated: Accumulated,
+    mut act: impl FnMut(&mut Registered, Span),
+) {
+    for touch in dispatch.touches.iter().filter(|touch| touch.writes) {
+        let accumulates = matches!(touch.access, Some(Access::Accumulate(_)));
+        if let Some(buffer) = buffers.get_mut(&touch.buffer)
+            && !(accumulates && accumulated == Accumulated::InPrivate)
+        {
+            let len = buffer.committed.len();
+            act(
+                buffer,
+                elements(touch.access, units, dispatch.extent(), len),
+            );
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 )]
 
 use crate::buffer::Storage;
-use crate::device::{Bound, DeviceError, Run};
+use crate::device::{Bound, DeviceError, Run, allocate};
 use crate::id::BufferId;
 use crate::kernel::{Access, BindingKind, Body, Combine, Facts, Slot, Usage, Word};
 use crate::range::Chunk;
@@ -45,11 +45,7 @@ pub(crate) fn run_native<'a>(
         .ok_or_else(|| refused("it has no native body".to_owned()))?;
     let bound: Vec<&Bound> = bound.collect();
     for buffer in bound.iter().filter_map(|bound| bound.buffer()) {
-        let no_room = |_| DeviceError::OutOfMemory {
-            device: device.to_owned(),
-            bytes: buffer.bytes(),
-        };
-        buffer.allocate().map_err(no_room)?;
+        allocate(buffer, device)?;
     }
     let panicked = |payload: Box<dyn Any + Send>| DeviceError::Panicked {
         entry: facts.entry.clone(),

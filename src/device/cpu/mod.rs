@@ -9,7 +9,7 @@ mod body;
 
 pub(crate) use body::{combine, copy, fill, run_native};
 
-use super::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Task, Timing, in_order};
+use super::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Task, Timing, allocate, in_order};
 use crate::kernel::Kernel;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::time::Instant;
@@ -84,11 +84,7 @@ impl Device for CpuDevice {
                     .pool
                     .install(|| run_native(&self.info.name, run, run.bound.iter()))?,
                 Task::Fill(storage, word) => {
-                    let no_room = |_| DeviceError::OutOfMemory {
-                        device: self.info.name.clone(),
-                        bytes: storage.bytes(),
-                    };
-                    storage.allocate().map_err(no_room)?;
+                    allocate(storage, &self.info.name)?;
                     fill(storage, *word);
                 }
                 // The host's memory is the CPU's own: there is nothing to copy, and buffers free themselves.

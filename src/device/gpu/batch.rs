@@ -12,9 +12,9 @@
 use super::clock;
 use super::memory::{MOST_RUNS, Memory};
 use super::pipeline::Source;
-use super::{DeviceError, Gpu};
+use super::{DeviceError, Gpu, last_error};
 use crate::buffer::Storage;
-use crate::device::{Bound, Run, Task, Timing};
+use crate::device::{Bound, Run, Task, Timing, allocate};
 use crate::id::BufferId;
 use crate::kernel::rebase::{Base, Based};
 use crate::span::Span;
@@ -49,9 +49,6 @@ pub(super) struct Batch<'a> {
 enum Step {
     /// Nothing to wait for.
     Done {
-        seconds: f64,
-    },
-    Upload {
         seconds: f64,
     },
     /// With its place among the timed runs, or else what it is expected to take.
@@ -115,15 +112,11 @@ impl<'a> Batch<'a> {
 
     fn upload(&mut self, storage: &Storage, bytes: Span) -> Result<Step, DeviceError> {
         let start = Instant::now();
-        let no_room = |_| DeviceError::OutOfMemory {
-            device: "the host".to_owned(),
-            bytes: storage.bytes(),
-        };
-        storage.allocate().map_err(no_room)?;
+        allocate(storage, "the host")?;
         // SAFETY: the queue lets nobody write what an upload reads until it has ended.
         let source = unsafe { storage.read(bytes) };
         self.write(storage, bytes.start, source)?;
-        Ok(Step::Upload {
+        Ok(Step::Done {
             seconds: start.elapsed().as_secs_f64(),
         })
     }
@@ -157,11 +150,7 @@ impl<'a> Batch<'a> {
     }
 
     fn download(&mut self, storage: &Arc<Storage>, bytes: Span) -> Result<Step, DeviceError> {
-        let no_room = |_| DeviceError::OutOfMemory {
-            device: "the host".to_owned(),
-            bytes: storage.bytes(),
-        };
-        storage.allocate().map_err(no_room)?;
+        allocate(storage, "the host")?;
         if bytes.is_empty() {
             return Ok(Step::Done { seconds: 0.0 });
         }
@@ -320,13 +309,8 @@ impl<'a> Batch<'a> {
             submission_index: Some(submission),
             timeout: None,
         });
-        let errors = self
-            .scopes
-            .into_iter()
-            .rev()
-            .filter_map(|scope| pollster::block_on(scope.pop()));
-        let errors: Vec<_> = errors.collect();
-        let is_sound = polled.is_ok() && errors.is_empty();
+        let error = last_error(self.scopes);
+        let is_sound = polled.is_ok() && error.is_none();
         if let Some(clock) = self.memory.clock.as_ref().filter(|_| runs > 0 && !is_sound) {
             clock.readback.unmap();
         }
@@ -336,7 +320,7 @@ impl<'a> Batch<'a> {
         if let Err(error) = polled {
             return Err(self.gpu.failed(error.to_string()));
         }
-        if let Some(error) = errors.last() {
+        if let Some(error) = error {
             return Err(match error {
                 wgpu::Error::OutOfMemory { .. } => DeviceError::OutOfMemory {
                     device: self.gpu.name.clone(),
@@ -352,7 +336,7 @@ impl<'a> Batch<'a> {
         let mut timings = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             timings.push(match step {
-                Step::Done { seconds } | Step::Upload { seconds } => Timing {
+                Step::Done { seconds } => Timing {
                     seconds,
                     ..Timing::default()
                 },

@@ -6,7 +6,7 @@
 
 use super::clock::Clock;
 use super::pipeline::{Pipeline, Source};
-use super::{DeviceError, Gpu};
+use super::{DeviceError, Gpu, last_error};
 use crate::buffer::Storage;
 use crate::id::BufferId;
 use crate::kernel::rebase::Fold;
@@ -115,11 +115,7 @@ impl Memory {
             mapped_at_creation: false,
         };
         let buffer = gpu.device.create_buffer(&descriptor);
-        let errors = scopes
-            .into_iter()
-            .rev()
-            .filter_map(|scope| pollster::block_on(scope.pop()));
-        match errors.last() {
+        match last_error(scopes) {
             None => Ok(buffer),
             Some(wgpu::Error::OutOfMemory { .. }) => {
                 self.kept.clear();

@@ -20,7 +20,7 @@ use memory::Memory;
 use pipeline::Pipeline;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use wgpu::{DeviceDescriptor, ExperimentalFeatures, Features, MemoryHints, Trace};
+use wgpu::{DeviceDescriptor, ErrorScopeGuard, ExperimentalFeatures, Features, MemoryHints, Trace};
 
 /// A GPU.
 #[derive(Debug)]
@@ -163,6 +163,13 @@ impl Gpu {
             message,
         })
     }
+}
+
+/// Ends scopes, in the reverse order of their beginning, and returns what the outermost that caught something caught.
+fn last_error<const N: usize>(scopes: [ErrorScopeGuard; N]) -> Option<wgpu::Error> {
+    let popped = scopes.into_iter().rev();
+    let errors = popped.filter_map(|scope| pollster::block_on(scope.pop()));
+    errors.last()
 }
 
 impl Device for GpuDevice {

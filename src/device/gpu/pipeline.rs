@@ -4,6 +4,7 @@
 //!
 //! Invariant: uniforms, and only they, have dynamic offsets, so that a bind group depends on nothing but its buffers.
 
+use super::last_error;
 use crate::kernel::rebase::{Fold, rebase};
 use crate::kernel::{BindingKind, Facts};
 use std::collections::BTreeMap;
@@ -133,12 +134,7 @@ pub(super) fn compile(device: &Device, facts: &Facts, fold: Fold) -> Result<Pipe
         compilation_options: PipelineCompilationOptions::default(),
         cache: None,
     });
-    // Scopes end in the reverse order of their beginning.
-    let errors = scopes
-        .into_iter()
-        .rev()
-        .filter_map(|scope| pollster::block_on(scope.pop()));
-    match errors.last() {
+    match last_error(scopes) {
         Some(error) => Err(error.to_string()),
         None => Ok(Pipeline { pipeline, groups }),
     }
