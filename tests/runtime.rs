@@ -740,19 +740,11 @@ fn a_second_process_starts_at_the_split_that_the_first_came_to() {
             VirtualDevice::new(name, script)
         };
         let builder = Runtime::builder().profile_dir(folder.path());
-        let builder = builder.device(scripted("slow", 2e4));
-        let builder = builder.device(scripted("fast", 3e4));
+        let builder = builder.device(scripted("slow", 2e6));
+        let builder = builder.device(scripted("fast", 3e6));
         builder.build().expect("the devices are there")
     };
-    let kernel = Kernel::from_wgsl(
-        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
-         @compute @workgroup_size(1)
-         fn add(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] += 1u; }",
-    );
-    let kernel = kernel
-        .and_then(|kernel| kernel.access("x", Access::OneToOne))
-        .expect("it is valid")
-        .native(|body| body.write::<u32>("x").iter_mut().for_each(|x| *x += 1));
+    let kernel = increment();
     let run = |runtime: &Runtime, x: &Buffer<u32>| {
         let dispatch = runtime.dispatch(&kernel, 2000).bind("x", x);
         dispatch.run().expect("it runs")
@@ -775,6 +767,49 @@ fn a_second_process_starts_at_the_split_that_the_first_came_to() {
             (before.share - after.share).abs() < 0.01,
             "{last}\n{report}"
         );
+    }
+}
+
+/// Adds one to each element of `x`.
+fn increment() -> Kernel {
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(1)
+         fn add(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] += 1u; }",
+    );
+    kernel
+        .and_then(|kernel| kernel.access("x", Access::OneToOne))
+        .expect("it is valid")
+        .native(|body| body.write::<u32>("x").iter_mut().for_each(|x| *x += 1))
+}
+
+#[test]
+fn the_boundaries_of_a_long_dispatch_are_found_at_its_end() {
+    let script = |items_per_second| Script {
+        items_per_second,
+        ..Script::default()
+    };
+    let rates = [2e4, 3e4, 5e4];
+    let mut builder = Runtime::builder().without_profile_dir();
+    for rate in rates {
+        builder = builder.device(VirtualDevice::new(&format!("{rate}"), script(rate)));
+    }
+    let runtime = builder.build().expect("the devices are there");
+    let (kernel, n) = (increment(), 5003);
+    let x = runtime.buffer::<u32>(n).expect("there is room");
+    for step in 1..=20 {
+        let dispatch = runtime.dispatch(&kernel, n).bind("x", &x);
+        let report = dispatch.run().expect("it runs");
+        let values = runtime.read(&x).expect("it is there");
+        assert!(values.iter().all(|x| *x == step), "{report}");
+        // Each begins with most of what its rate earns, and the zones between them are more chunks.
+        if step > 10 {
+            let chunks: usize = report.devices.iter().map(|device| device.chunks).sum();
+            assert!(chunks > rates.len(), "{report}");
+            for (device, rate) in report.devices.iter().zip(rates) {
+                assert!(device.share > 0.55 * rate / 1e5, "{report}");
+            }
+        }
     }
 }
 

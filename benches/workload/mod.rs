@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 /// Something to be measured, and its name.
 pub type Candidate<'a> = (String, Box<dyn FnMut() + Send + 'a>);
 
-/// Runs before anything is measured: enough for whoever learns to have learned.
-const WARM_UP: usize = 12;
+/// Runs before anything is measured.
+const WARM_UP: usize = 4;
+/// The same for who has to learn a split: enough to have learned.
+const WARM_UP_SPLIT: usize = 48;
 const LEAST_ROUNDS: usize = 9;
 const MOST_ROUNDS: usize = 400;
 
@@ -28,15 +30,22 @@ impl Times {
         candidates: &mut [Candidate<'_>],
     ) {
         let mut samples = vec![Vec::new(); candidates.len()];
-        for (_, work) in candidates.iter_mut() {
-            (0..WARM_UP).for_each(|_| work());
+        for (name, work) in candidates.iter_mut() {
+            let runs = if name == "split" {
+                WARM_UP_SPLIT
+            } else {
+                WARM_UP
+            };
+            (0..runs).for_each(|_| work());
         }
-        let budget = Duration::from_millis(700) * candidates.len() as u32;
+        let budget = Duration::from_secs(4) * candidates.len() as u32;
         let start = Instant::now();
         while samples[0].len() < LEAST_ROUNDS
             || (start.elapsed() < budget && samples[0].len() < MOST_ROUNDS)
         {
             for ((_, work), samples) in candidates.iter_mut().zip(&mut samples) {
+                // Once before, so that none pays for processors that rested or ran hot while another had its turn.
+                work();
                 let start = Instant::now();
                 work();
                 samples.push(start.elapsed());
@@ -57,7 +66,7 @@ impl Times {
     /// processors do that share a memory and a clock, with nobody splitting anything.
     #[allow(dead_code, reason = "not every bench asks")]
     pub fn at_once(candidates: &mut [Candidate<'_>], is_one: impl Fn(&str) -> bool) -> f64 {
-        let (least, budget) = (3, Duration::from_secs(1));
+        let (least, budget) = (4, Duration::from_secs(4));
         let chosen: Vec<_> = candidates
             .iter_mut()
             .filter(|(name, _)| is_one(name))

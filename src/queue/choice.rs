@@ -10,12 +10,12 @@ use super::state::State;
 use crate::device::Home;
 use crate::error::Error;
 use crate::id::DeviceId;
-use crate::kernel::BindingKind;
-use crate::plan::Placed;
+use crate::kernel::{Access, BindingKind};
+use crate::plan::{Placed, Touch};
 use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
-use crate::split::{Estimate, Guided, Prediction, partition};
+use crate::split::{Estimate, Guided, Handout, Prediction, Tail, partition};
 
 /// What a copy is taken to cost before one was measured.
 const BYTES_PER_SECOND: f64 = 4e9;
@@ -23,6 +23,15 @@ const BYTES_PER_SECOND: f64 = 4e9;
 const OVERHEAD_SECONDS: f64 = 50e-6;
 /// What giving a chunk to the CPU costs.
 const CPU_OVERHEAD_SECONDS: f64 = 10e-6;
+
+/// Dispatches below this are too short for a tail: each of its chunks costs a wake-up.
+const TAIL_SECONDS: f64 = 5e-3;
+/// The least part of a dispatch that a chunk of its tail takes.
+const TAIL_CHUNK: f64 = 0.005;
+/// How many times its overhead it takes at least.
+const TAIL_OVERHEADS: f64 = 10.0;
+/// The most that copies for open boundaries may take, as a part of the dispatch.
+const TAIL_COPIES: f64 = 0.02;
 
 /// What was chosen for a dispatch.
 pub(super) enum Choice {
@@ -32,7 +41,10 @@ pub(super) enum Choice {
         note: Option<String>,
     },
     /// Chunks as devices ask for them.
-    Guided(Guided),
+    Handout {
+        handout: Handout,
+        prediction: Option<Prediction>,
+    },
 }
 
 impl Choice {
@@ -137,6 +149,15 @@ impl State {
                     self.chunks = chunks;
                     alone(expected.best_single, extent, placed);
                     return Ok(Choice::static_chunks(prediction));
+                }
+                if parts > 1
+                    && let Some(tail) = self.tail(dispatch, &chunks, expected.seconds)
+                {
+                    self.chunks = chunks;
+                    return Ok(Choice::Handout {
+                        handout: Handout::Tail(tail),
+                        prediction,
+                    });
                 }
             }
             _ => {
@@ -258,6 +279,34 @@ impl State {
             .unwrap_or(0)
     }
 
+    /// The partition with its boundaries left open, if what that may move is little to what the dispatch takes.
+    fn tail(&self, dispatch: &Dispatch, chunks: &[Span], seconds: f64) -> Option<Tail> {
+        let accumulates = |touch: &Touch| matches!(touch.access, Some(Access::Accumulate(_)));
+        if seconds < TAIL_SECONDS || dispatch.touches.iter().any(accumulates) {
+            return None;
+        }
+        let estimates = || self.estimates.iter().map(|known| known.estimate);
+        let rates: Vec<f64> = estimates().map(|known| known.units_per_second).collect();
+        let least_seconds: Vec<f64> = estimates()
+            .map(|known| (TAIL_CHUNK * seconds).max(TAIL_OVERHEADS * known.overhead_seconds))
+            .collect();
+        let tail = Tail::new(chunks, dispatch.grain(), &rates, &least_seconds);
+        let more_seconds = |device: usize, widest: Span| {
+            let bytes = self
+                .missing_bytes(dispatch, device, widest)
+                .saturating_sub(self.missing_bytes(dispatch, device, chunks[device]));
+            bytes as f64 / self.estimates[device].estimate.bytes_per_second
+        };
+        let moved_seconds: f64 = tail
+            .zones()
+            .map(|(zone, [before, after])| {
+                more_seconds(before, Span::new(chunks[before].start, zone.end))
+                    + more_seconds(after, Span::new(zone.start, chunks[after].end))
+            })
+            .sum();
+        (moved_seconds < TAIL_COPIES * seconds).then_some(tail)
+    }
+
     fn guided(&self, dispatch: &Dispatch, left: Vec<Span>, grain: u64) -> Choice {
         let per_unit = dispatch.per_unit() as f64;
         let rates: Vec<_> = self
@@ -265,7 +314,10 @@ impl State {
             .iter()
             .map(|known| known.rate.map(|rate| rate / per_unit))
             .collect();
-        Choice::Guided(Guided::new(left, grain, &rates))
+        Choice::Handout {
+            handout: Handout::Guided(Guided::new(left, grain, &rates)),
+            prediction: None,
+        }
     }
 
     fn no_device(&self, dispatch: &Dispatch, operation: &Operation) -> Error {

@@ -13,7 +13,7 @@ use crate::kernel::{Facts, Kernel};
 use crate::plan::{Placed, Touch};
 use crate::range::Chunk;
 use crate::span::Span;
-use crate::split::{Guided, Prediction};
+use crate::split::{Handout, Prediction};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -171,7 +171,7 @@ pub(crate) struct Operation {
     /// Commands that haven't ended.
     pub(crate) unfinished: usize,
     /// What is left to hand out, while it is handed out in chunks.
-    pub(crate) guided: Option<Guided>,
+    pub(crate) handout: Option<Handout>,
     /// Chunks that have ended well.
     pub(crate) done: Vec<Span>,
     /// Chunks that have run and whose private copies haven't been combined.
@@ -194,7 +194,7 @@ impl Operation {
             request,
             completion: Arc::default(),
             unfinished: 0,
-            guided: None,
+            handout: None,
             done: Vec::new(),
             halves: Vec::new(),
             tallies: vec![Tally::default(); devices],

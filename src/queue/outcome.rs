@@ -13,7 +13,7 @@ use crate::id::OperationId;
 impl State {
     pub(super) fn finish_if_done(&mut self, id: OperationId) {
         let is_done = self.operations.get(&id).is_some_and(|operation| {
-            operation.unfinished == 0 && operation.guided.is_none() && !self.waiting.contains(&id)
+            operation.unfinished == 0 && operation.handout.is_none() && !self.waiting.contains(&id)
         });
         if !is_done || (self.recovering && self.operations[&id].error.is_some()) {
             return;

@@ -99,7 +99,7 @@ impl State {
                 .retain(|half| self.members[half.chunk.device.0 as usize].lost.is_none());
             kept.extend(operation.halves.iter().map(|half| half.group));
             operation.unfinished = 0;
-            operation.guided = None;
+            operation.handout = None;
             operation.access = None;
             operation
                 .tallies
@@ -128,7 +128,7 @@ impl State {
         let Some(mut operation) = self.operations.remove(&id) else {
             return;
         };
-        operation.guided = None;
+        operation.handout = None;
         if operation.unfinished > 0 {
             // Its last commands are still under way: it ends with them, when everything is planned anew.
             operation.error = Some(error);

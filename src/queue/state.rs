@@ -19,7 +19,7 @@ use crate::plan::{Action, Command, Placed, Plan, Planner};
 use crate::profile::Profile;
 use crate::range::Range;
 use crate::span::Span;
-use crate::split::{Decider, Guided};
+use crate::split::{Decider, Handout};
 use crate::system::System;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -207,7 +207,7 @@ impl State {
         let mut unplanned = self
             .operations
             .values()
-            .filter(|other| other.guided.is_some());
+            .filter(|other| other.handout.is_some());
         unplanned.any(|other| match &other.request {
             Request::Dispatch(dispatch) => dispatch
                 .touches
@@ -283,16 +283,20 @@ impl State {
                     Err(error) => Err(error),
                 }
             }
-            Ok(Choice::Guided(guided)) => {
-                operation.guided = Some(guided);
+            Ok(Choice::Handout {
+                handout,
+                prediction,
+            }) => {
+                operation.prediction = prediction;
+                operation.handout = Some(handout);
                 Ok(())
             }
         };
         self.placed = placed;
-        let is_guided = operation.guided.is_some();
+        let is_handed_out = operation.handout.is_some();
         self.operations.insert(id, operation);
         result?;
-        if is_guided {
+        if is_handed_out {
             for device in 0..self.members.len() {
                 self.feed(id, device)?;
             }
@@ -402,13 +406,13 @@ impl State {
             return Ok(());
         };
         let mut result = Ok(());
-        if let (Request::Dispatch(dispatch), Some(guided)) =
-            (&operation.request, &mut operation.guided)
+        if let (Request::Dispatch(dispatch), Some(handout)) =
+            (&operation.request, &mut operation.handout)
             && operation.tallies[device].in_flight == 0
             && self
                 .reason_against(dispatch, &operation.dropped, device)
                 .is_none()
-            && let Some(units) = guided.next(device)
+            && let Some(units) = handout.next(device)
         {
             let chunk = [Placed {
                 device: DeviceId(device as u32),
@@ -422,8 +426,8 @@ impl State {
                 Err(error) => result = Err(error),
             }
         }
-        if operation.guided.as_ref().is_some_and(Guided::is_empty) {
-            operation.guided = None;
+        if operation.handout.as_ref().is_some_and(Handout::is_empty) {
+            operation.handout = None;
         }
         self.operations.insert(id, operation);
         result
@@ -537,8 +541,8 @@ impl State {
                 if tally.chunks == 1 {
                     tally.first = (units.len(), timing.seconds);
                 }
-                if let Some(guided) = &mut operation.guided {
-                    guided.completed(device, units.len(), timing.seconds);
+                if let Some(handout) = &mut operation.handout {
+                    handout.completed(device, units.len(), timing.seconds);
                     fed = Some(device);
                 }
                 match group {

@@ -1,105 +1,152 @@
 //! Whether a split that promises little keeps its promise.
 //!
 //! Rates are learned while devices work together, and devices that share a memory or a power budget are slower then: no
-//! rate says how fast one of them would be alone. So a dispatch that is repeated runs a few times alone too, and the
-//! faster way is kept. What a split promises is the decision's affair.
+//! rate says how fast one of them would be alone. So a dispatch that is repeated runs alone now and then, and the faster
+//! way is kept for a while. What a split promises is the decision's affair.
 //!
 //! Invariant: a trial takes a bounded part of the dispatches, and none if the promise is large.
 
 /// A split that is predicted to be so much faster than the best device alone isn't doubted: no contention eats that.
 const CERTAIN_SPEEDUP: f64 = 1.5;
-/// Samples of splits before one device is tried alone.
-const TOGETHER: usize = 8;
-/// Samples of one device alone.
-const ALONE: usize = 5;
-/// Dispatches that run alone before a split is tried again.
+/// Dispatches before the first trial: boundaries have settled then.
+const SETTLE: usize = 4;
+/// One device alone must take less than this part of what the split takes to be kept: a verdict on few samples of a noisy
+/// machine is worth no more.
+const CLEARLY: f64 = 0.95;
+/// Samples of either way that make a verdict.
+const SAMPLES: usize = 6;
+/// Dispatches that the first verdict holds for; each further one holds for twice as many, up to eight times.
 const PERIOD: usize = 256;
 
 /// What a repeated dispatch took, split and whole.
+///
+/// Both ways take turns of two dispatches, so that a machine whose speed drifts is fair to both; the first of a turn only
+/// brings the data to where the second needs it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trial {
+    seen: usize,
     together: Vec<f64>,
     alone: Vec<f64>,
-    /// Dispatches that ran alone because that was found to be faster.
-    kept_alone: usize,
+    was_alone: Option<bool>,
+    verdicts: u32,
+    verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    is_alone: bool,
+    /// Dispatches that it still holds for.
+    left: usize,
 }
 
 impl Trial {
     /// Whether the next dispatch is to run alone though a split is predicted to be this much faster.
     pub(super) fn prefers_alone(&mut self, predicted_speedup: f64) -> bool {
-        if predicted_speedup >= CERTAIN_SPEEDUP || self.together.len() < TOGETHER {
+        if predicted_speedup >= CERTAIN_SPEEDUP {
             return false;
         }
-        if self.alone.len() < ALONE {
-            return true;
+        if let Some(verdict) = &mut self.verdict {
+            verdict.left -= 1;
+            let is_alone = verdict.is_alone;
+            if verdict.left == 0 {
+                *self = Self {
+                    verdicts: self.verdicts + 1,
+                    ..Self::default()
+                };
+            }
+            return is_alone;
         }
-        if median(&self.alone) >= median(&self.together) {
-            return false;
+        if self.alone.len() >= SAMPLES && self.together.len() >= SAMPLES {
+            let is_alone = median(&mut self.alone) < median(&mut self.together) * CLEARLY;
+            self.verdict = Some(Verdict {
+                is_alone,
+                left: (PERIOD << self.verdicts.min(3)) - 1,
+            });
+            return is_alone;
         }
-        self.kept_alone += 1;
-        if self.kept_alone > PERIOD {
-            *self = Self::default();
-            return false;
-        }
-        true
+        self.seen += 1;
+        self.seen > SETTLE && ((self.seen - SETTLE - 1) / 2).is_multiple_of(2)
     }
 
     /// What a dispatch took that `devices` took part in, until the slowest of them was done.
     pub(super) fn add(&mut self, devices: usize, seconds: f64) {
-        let (samples, most) = match devices {
-            0 => return,
-            1 => (&mut self.alone, ALONE),
-            _ => (&mut self.together, TOGETHER),
-        };
-        if samples.len() == most {
-            samples.remove(0);
+        if devices == 0 || self.verdict.is_some() {
+            return;
         }
-        samples.push(seconds);
+        let is_alone = devices == 1;
+        let is_second = self.was_alone.replace(is_alone) == Some(is_alone);
+        if is_second && self.seen > SETTLE {
+            let samples = if is_alone {
+                &mut self.alone
+            } else {
+                &mut self.together
+            };
+            samples.push(seconds);
+        }
     }
 }
 
-fn median(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// How many of so many dispatches run alone, if they take this long split and alone.
-    fn alone_of(dispatches: usize, together: f64, alone: f64, predicted_speedup: f64) -> usize {
+    /// Dispatches until the first verdict.
+    const TRIAL: usize = SETTLE + 4 * SAMPLES;
+
+    /// Which of so many dispatches run alone, if they take this long split and alone; how fast the machine is at the
+    /// time scales both.
+    fn alone_of(
+        dispatches: usize,
+        together: f64,
+        alone: f64,
+        predicted_speedup: f64,
+        slowness: impl Fn(usize) -> f64,
+    ) -> Vec<bool> {
         let mut trial = Trial::default();
-        let mut count = 0;
-        for _ in 0..dispatches {
-            if trial.prefers_alone(predicted_speedup) {
-                trial.add(1, alone);
-                count += 1;
-            } else {
-                trial.add(2, together);
-            }
-        }
-        count
+        let mut step = |i| {
+            let is_alone = trial.prefers_alone(predicted_speedup);
+            let (devices, seconds) = if is_alone { (1, alone) } else { (2, together) };
+            trial.add(devices, seconds * slowness(i));
+            is_alone
+        };
+        (0..dispatches).map(&mut step).collect()
+    }
+
+    fn count(alone: &[bool]) -> usize {
+        alone.iter().filter(|alone| **alone).count()
     }
 
     #[test]
     fn a_split_that_keeps_its_promise_is_doubted_a_few_times() {
-        assert_eq!(alone_of(1000, 1.0, 1.2, 1.2), ALONE);
+        let alone = alone_of(TRIAL + PERIOD, 1.0, 1.2, 1.2, |_| 1.0);
+        assert_eq!(count(&alone), 2 * SAMPLES);
+        assert_eq!(count(&alone[TRIAL..]), 0);
     }
 
     #[test]
-    fn a_split_that_is_slower_than_one_device_is_tried_now_and_then() {
-        let rounds = 4;
-        let round = TOGETHER + ALONE + PERIOD;
-        assert_eq!(
-            alone_of(rounds * round, 1.0, 0.9, 1.2) / rounds,
-            ALONE + PERIOD
-        );
+    fn a_split_that_is_slower_than_one_device_is_tried_more_and_more_rarely() {
+        let alone = alone_of(1 << 16, 1.0, 0.8, 1.2, |_| 1.0);
+        assert!(alone[TRIAL..][..PERIOD].iter().all(|alone| *alone));
+        assert!(alone[TRIAL + PERIOD..][..SETTLE].iter().all(|alone| !alone));
+        let most = (1 << 16) / (8 * PERIOD) + 4;
+        assert!(count(&alone) > (1 << 16) - most * (SETTLE + 2 * SAMPLES + 2));
+    }
+
+    #[test]
+    fn a_machine_that_drifts_is_fair_to_both_ways() {
+        let alone = alone_of(TRIAL + 1, 1.0, 1.1, 1.2, |i| 1.0 / (1.0 + 0.2 * i as f64));
+        assert!(!alone[TRIAL]);
+        let alone = alone_of(TRIAL + 1, 1.2, 1.0, 1.2, |i| 1.0 + 0.2 * i as f64);
+        assert!(alone[TRIAL]);
     }
 
     #[test]
     fn a_large_promise_is_not_doubted() {
-        assert_eq!(alone_of(1000, 1.0, 0.9, 1.9), 0);
+        assert_eq!(count(&alone_of(1000, 1.0, 0.9, 1.9, |_| 1.0)), 0);
     }
 }

@@ -6,12 +6,16 @@
 
 mod decide;
 mod guided;
+mod handout;
 mod partition;
 mod policy;
+mod tail;
 mod water_fill;
 
 pub use decide::{Decider, Estimate, Prediction};
 pub use guided::Guided;
+pub use handout::Handout;
 pub use partition::partition;
 pub use policy::{Policy, UnknownPolicy};
+pub use tail::Tail;
 pub use water_fill::{Candidate, water_fill};
