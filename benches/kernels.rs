@@ -11,7 +11,7 @@ use divvy::{Access, Kernel, Policy, Runtime};
 use rayon::prelude::*;
 use std::time::Duration;
 use workload::raw::Raw;
-use workload::{Candidate, Times};
+use workload::{Candidate, Times, Turn};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -186,7 +186,7 @@ struct Field {
 
 impl Field {
     /// One candidate for each runtime, made by `work`.
-    fn runtimes<'a, W: FnMut() + Send + 'a>(
+    fn runtimes<'a, W: FnMut(Turn) -> Vec<f32> + Send + 'a>(
         &'a self,
         work: impl Fn(&'a Runtime) -> W,
     ) -> Vec<Candidate<'a>> {
@@ -201,11 +201,12 @@ impl Field {
         &'a self,
         wgsl: &str,
         entry: &str,
-        lists: impl Fn(&Raw) -> Vec<Vec<(u32, wgpu::Buffer)>>,
+        lists: impl Fn(&Raw) -> (Vec<Vec<(u32, wgpu::Buffer)>>, wgpu::Buffer),
         dispatch: [u32; 3],
+        read: impl Fn(&[u8]) -> Vec<f32> + Send + 'a,
     ) -> Option<Candidate<'a>> {
         let raw = self.raw.as_ref()?;
-        let lists = lists(raw);
+        let (lists, answer) = lists(raw);
         let lists: Vec<Vec<_>> = lists
             .iter()
             .map(|list| {
@@ -216,16 +217,39 @@ impl Field {
             .collect();
         let prepared = raw.prepare(wgsl, entry, &lists, dispatch);
         let mut turn = 0;
-        let work = move || {
+        let work = move |ask| {
             raw.run(&prepared, turn);
             turn += 1;
+            asked(ask, || read(&raw.read(&answer)))
         };
         Some(("raw wgpu".to_owned(), Box::new(work)))
     }
 }
 
-fn rayon<'a>(work: impl FnMut() + Send + 'a) -> Candidate<'a> {
+fn rayon<'a>(work: impl FnMut(Turn) -> Vec<f32> + Send + 'a) -> Candidate<'a> {
     ("rayon".to_owned(), Box::new(work))
+}
+
+/// The answer, if it is asked for.
+fn asked(turn: Turn, answer: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
+    match turn {
+        Turn::Run => Vec::new(),
+        Turn::Answer => answer(),
+    }
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytemuck::pod_collect_to_vec(bytes)
+}
+
+fn counts(bytes: &[u8]) -> Vec<f32> {
+    let counts: Vec<u32> = bytemuck::pod_collect_to_vec(bytes);
+    counts.into_iter().map(|count| count as f32).collect()
+}
+
+/// Temperatures that differ from point to point.
+fn warmth(size: usize) -> Vec<f32> {
+    (0..size * size).map(|i| (i * 7 % 101) as f32).collect()
 }
 
 fn saxpy_of<'a>(field: &'a Field, kernel: &'a Kernel, n: usize) -> Vec<Candidate<'a>> {
@@ -234,32 +258,36 @@ fn saxpy_of<'a>(field: &'a Field, kernel: &'a Kernel, n: usize) -> Vec<Candidate
             .buffer_from(&vec![1.0_f32; n])
             .expect("there is room");
         let y = runtime.buffer::<f32>(n).expect("there is room");
-        move || {
+        move |turn| {
             let dispatch = runtime
                 .dispatch(kernel, n)
                 .value("a", 1e-9_f32)
                 .bind("x", &x)
                 .bind("y", &y);
             dispatch.run().expect("it runs");
+            asked(turn, || runtime.read(&y).expect("it is there"))
         }
     });
     let groups = (n as u32).div_ceil(256);
     // More workgroups than a dimension takes need a second one, and a kernel that knows.
     if groups <= 65_535 {
         let lists = |raw: &Raw| {
-            let [x, y] = [0, 1].map(|_| raw.buffer(&vec![0; n * 4], false));
-            vec![vec![
+            let [x, y] = [1.0_f32, 0.0]
+                .map(|value| raw.buffer(bytemuck::cast_slice(&vec![value; n]), false));
+            let list = vec![
                 (0, raw.buffer(bytemuck::bytes_of(&1e-9_f32), true)),
                 (1, x),
-                (2, y),
-            ]]
+                (2, y.clone()),
+            ];
+            (vec![list], y)
         };
-        candidates.extend(field.raw(SAXPY, "saxpy", lists, [groups, 1, 1]));
+        candidates.extend(field.raw(SAXPY, "saxpy", lists, [groups, 1, 1], floats));
     }
     let (x, mut y) = (vec![1.0_f32; n], vec![0.0_f32; n]);
-    candidates.push(rayon(move || {
+    candidates.push(rayon(move |turn| {
         let chunks = y.par_chunks_mut(1 << 14).zip(x.par_chunks(1 << 14));
         chunks.for_each(|(y, x)| y.iter_mut().zip(x).for_each(|(y, x)| *y += 1e-9 * x));
+        asked(turn, || y.clone())
     }));
     candidates
 }
@@ -279,24 +307,26 @@ fn mandelbrot_of<'a>(
         let steps = runtime
             .buffer::<u32>(width * height)
             .expect("there is room");
-        move || {
+        move |turn| {
             let dispatch = runtime
                 .dispatch(kernel, [width, height])
                 .value("view", view);
             dispatch.bind("steps", &steps).run().expect("it runs");
+            asked(turn, || {
+                let steps = runtime.read(&steps).expect("it is there");
+                steps.into_iter().map(|steps| steps as f32).collect()
+            })
         }
     });
     let lists = |raw: &Raw| {
         let steps = raw.buffer(&vec![0; width * height * 4], false);
-        vec![vec![
-            (0, raw.buffer(bytemuck::bytes_of(&view), true)),
-            (1, steps),
-        ]]
+        let value = raw.buffer(bytemuck::bytes_of(&view), true);
+        (vec![vec![(0, value), (1, steps.clone())]], steps)
     };
     let groups = [view.width.div_ceil(16), view.height.div_ceil(16), 1];
-    candidates.extend(field.raw(MANDELBROT, "mandelbrot", lists, groups));
+    candidates.extend(field.raw(MANDELBROT, "mandelbrot", lists, groups, counts));
     let mut steps = vec![0_u32; width * height];
-    candidates.push(rayon(move || {
+    candidates.push(rayon(move |turn| {
         steps
             .par_chunks_mut(width)
             .enumerate()
@@ -305,6 +335,7 @@ fn mandelbrot_of<'a>(
                     .enumerate()
                     .for_each(|(x, steps)| *steps = escape(x, y, view));
             });
+        asked(turn, || steps.iter().map(|steps| *steps as f32).collect())
     }));
     candidates
 }
@@ -326,7 +357,7 @@ fn bodies_of<'a>(field: &'a Field, kernel: &'a Kernel, bodies: usize) -> Vec<Can
     let mut candidates = field.runtimes(|runtime| {
         let position = runtime.buffer_from(&places).expect("there is room");
         let velocity = runtime.buffer::<[f32; 4]>(bodies).expect("there is room");
-        move || {
+        move |turn| {
             let dispatch = runtime
                 .dispatch(kernel, bodies)
                 .value("step", step)
@@ -336,23 +367,29 @@ fn bodies_of<'a>(field: &'a Field, kernel: &'a Kernel, bodies: usize) -> Vec<Can
                 .bind("velocity", &velocity)
                 .run()
                 .expect("it runs");
+            asked(turn, || {
+                runtime.read(&velocity).expect("it is there").concat()
+            })
         }
     });
     let lists = |raw: &Raw| {
         let [sources, here] = [0, 1].map(|_| raw.buffer(bytemuck::cast_slice(&places), false));
         let velocity = raw.buffer(&vec![0; bodies * 16], false);
-        vec![vec![
+        let list = vec![
             (0, raw.buffer(bytemuck::bytes_of(&step), true)),
             (1, sources),
             (2, here),
-            (3, velocity),
-        ]]
+            (3, velocity.clone()),
+        ];
+        (vec![list], velocity)
     };
-    candidates.extend(field.raw(GALAXY, "kick", lists, [(bodies as u32).div_ceil(64), 1, 1]));
+    let groups = [(bodies as u32).div_ceil(64), 1, 1];
+    candidates.extend(field.raw(GALAXY, "kick", lists, groups, floats));
     let mut velocity = vec![[0.0_f32; 4]; bodies];
-    candidates.push(rayon(move || {
+    candidates.push(rayon(move |turn| {
         let chunks = velocity.par_chunks_mut(64).zip(places.par_chunks(64));
         chunks.for_each(|(velocity, here)| pull(&places, here, velocity, step));
+        asked(turn, || velocity.concat())
     }));
     candidates
 }
@@ -364,36 +401,36 @@ fn heat_of<'a>(field: &'a Field, kernel: &'a Kernel, size: usize) -> Vec<Candida
         flow: 0.2,
     };
     let mut candidates = field.runtimes(|runtime| {
-        let mut buffers = [0, 1].map(|_| {
-            runtime
-                .buffer_from(&vec![1.0_f32; size * size])
-                .expect("there is room")
-        });
-        move || {
+        let mut buffers =
+            [0, 1].map(|_| runtime.buffer_from(&warmth(size)).expect("there is room"));
+        move |turn| {
             let dispatch = runtime
                 .dispatch(kernel, [size, size])
                 .value("plate", plate)
                 .bind("old", &buffers[0]);
             dispatch.bind("next", &buffers[1]).run().expect("it runs");
             buffers.swap(0, 1);
+            asked(turn, || runtime.read(&buffers[0]).expect("it is there"))
         }
     });
     let lists = |raw: &Raw| {
-        let [a, b] = [0, 1].map(|_| raw.buffer(&vec![0; size * size * 4], false));
+        let [a, b] = [0, 1].map(|_| raw.buffer(bytemuck::cast_slice(&warmth(size)), false));
         let value = raw.buffer(bytemuck::bytes_of(&plate), true);
-        vec![
+        let lists = vec![
             vec![(0, value.clone()), (1, a.clone()), (2, b.clone())],
-            vec![(0, value), (1, b), (2, a)],
-        ]
+            vec![(0, value), (1, b.clone()), (2, a)],
+        ];
+        (lists, b)
     };
     let groups = (size as u32).div_ceil(16);
-    candidates.extend(field.raw(HEAT, "heat", lists, [groups, groups, 1]));
-    let (mut a, mut b) = (vec![1.0_f32; size * size], vec![1.0_f32; size * size]);
-    candidates.push(rayon(move || {
+    candidates.extend(field.raw(HEAT, "heat", lists, [groups, groups, 1], floats));
+    let (mut a, mut b) = (warmth(size), warmth(size));
+    candidates.push(rayon(move |turn| {
         b.par_chunks_mut(size)
             .enumerate()
             .for_each(|(y, next)| heat_row(&a, 0, y, next, plate));
         std::mem::swap(&mut a, &mut b);
+        asked(turn, || a.clone())
     }));
     candidates
 }

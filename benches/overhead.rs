@@ -88,6 +88,15 @@ fn planning(criterion: &mut Criterion) {
 }
 
 /// Kernels that do nothing or next to it, through the runtime and by hand.
+/// A candidate whose answer is of no interest.
+fn named<'a>(name: &str, mut work: impl FnMut() + Send + 'a) -> Candidate<'a> {
+    let work = move |_| {
+        work();
+        Vec::new()
+    };
+    (name.to_owned(), Box::new(work))
+}
+
 fn small(criterion: &mut Criterion) {
     const EMPTY: &str = "@compute @workgroup_size(64) fn main() {}";
     const SAXPY: &str = include_str!("../shaders/saxpy.wgsl");
@@ -109,35 +118,30 @@ fn small(criterion: &mut Criterion) {
 
     let cpu = runtime("cpu");
     let pool = rayon::ThreadPoolBuilder::new().build().expect("threads");
-    let by_divvy: Candidate = (
-        "divvy".to_owned(),
-        Box::new(|| drop(cpu.dispatch(&empty, 64).run().expect("it runs"))),
-    );
-    let by_hand: Candidate = ("by hand".to_owned(), Box::new(|| pool.install(|| ())));
+    let by_divvy = named("divvy", || {
+        cpu.dispatch(&empty, 64).run().expect("it runs");
+    });
+    let by_hand = named("by hand", || pool.install(|| ()));
     times.compare(&mut group, "empty, cpu", &mut [by_divvy, by_hand]);
     if let (true, Some(raw)) = (!find_gpus().is_empty(), Raw::open()) {
         let gpu = runtime("gpu0");
         let prepared = raw.prepare(EMPTY, "main", &[], [1, 1, 1]);
-        let by_divvy: Candidate = (
-            "divvy".to_owned(),
-            Box::new(|| drop(gpu.dispatch(&empty, 64).run().expect("it runs"))),
-        );
-        let by_hand: Candidate = ("by hand".to_owned(), Box::new(|| raw.run(&prepared, 0)));
+        let by_divvy = named("divvy", || {
+            gpu.dispatch(&empty, 64).run().expect("it runs");
+        });
+        let by_hand = named("by hand", || raw.run(&prepared, 0));
         times.compare(&mut group, "empty, gpu0", &mut [by_divvy, by_hand]);
 
         let [x, y] = [0, 1].map(|_| gpu.buffer_from(&[1.0_f32; LEN]).expect("there is room"));
-        let by_divvy: Candidate = (
-            "divvy".to_owned(),
-            Box::new(|| {
-                let dispatch = gpu.dispatch(&saxpy, LEN).value("a", 1e-9_f32);
-                dispatch.bind("x", &x).bind("y", &y).run().expect("it runs");
-            }),
-        );
+        let by_divvy = named("divvy", || {
+            let dispatch = gpu.dispatch(&saxpy, LEN).value("a", 1e-9_f32);
+            dispatch.bind("x", &x).bind("y", &y).run().expect("it runs");
+        });
         let value = raw.buffer(bytemuck::bytes_of(&1e-9_f32), true);
         let [x, y] = [0, 1].map(|_| raw.buffer(&[0; LEN * 4], false));
         let bound = vec![(0, &value), (1, &x), (2, &y)];
         let prepared = raw.prepare(SAXPY, "saxpy", &[bound], [1, 1, 1]);
-        let by_hand: Candidate = ("by hand".to_owned(), Box::new(|| raw.run(&prepared, 0)));
+        let by_hand = named("by hand", || raw.run(&prepared, 0));
         times.compare(&mut group, "saxpy of 256, gpu0", &mut [by_divvy, by_hand]);
     }
     group.finish();

@@ -3,9 +3,9 @@
 //! A case is a kernel in WGSL with its native body, its buffers, and what must come out. With no GPU its GPU runs are
 //! ignored; with `DIVVY_REQUIRE_GPU=1` they fail.
 
-use divvy::device::VirtualDevice;
 use divvy::device::gpu::find_gpus;
 use divvy::device::virtual_device::Script;
+use divvy::device::{Home, VirtualDevice};
 use divvy::{Access, Body, Buffer, Combine, Kernel, Policy, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::error::Error;
@@ -228,6 +228,77 @@ fn stencil(runtime: &Runtime) -> Outcome {
         truth = (0..width * height).map(place).collect();
     }
     expect(runtime, old, &truth)
+}
+
+/// A steady stencil split evenly moves the rows at each boundary and nothing else, whoever the neighbours are.
+fn halo(runtime: &Runtime) -> Outcome {
+    const WIDTH: usize = 48;
+    let spread = kernel(
+        "@group(0) @binding(0) var<storage, read> old: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> next: array<u32>;
+         @compute @workgroup_size(16, 4)
+         fn spread(@builtin(global_invocation_id) id: vec3<u32>) {
+             let i = id.y * 48u + id.x;
+             if i >= arrayLength(&next) { return; }
+             let up = select(i, i - 48u, i >= 48u);
+             let down = select(i, i + 48u, i + 48u < arrayLength(&old));
+             next[i] = old[i] * 3u + old[up] + old[down];
+         }",
+        &[("old", Access::Neighborhood(1)), ("next", Access::OneToOne)],
+        |body| {
+            let (old, mut next) = (body.read::<u32>("old"), body.write::<u32>("next"));
+            let last = body.range().extents()[1] as usize - 1;
+            for y in body.units() {
+                for x in 0..WIDTH {
+                    let at = |y: usize| old[y * WIDTH + x];
+                    let sum = at(y.saturating_sub(1)).wrapping_add(at((y + 1).min(last)));
+                    next[y * WIDTH + x] = at(y).wrapping_mul(3).wrapping_add(sum);
+                }
+            }
+        },
+    )?;
+    let devices: Vec<_> = runtime.devices().collect();
+    let height = 16 * devices.len();
+    let mut values: Vec<u32> = (0..(WIDTH * height) as u32).map(|i| i * i).collect();
+    let mut buffers = [
+        runtime.buffer_from(&values)?,
+        runtime.buffer(WIDTH * height)?,
+    ];
+    let row = (WIDTH * size_of::<u32>()) as u64;
+    for step in 0..8 {
+        let dispatch = runtime.dispatch(&spread, [WIDTH, height]);
+        let dispatch = dispatch.split(Policy::Fixed(vec![1.0; devices.len()]));
+        let report = dispatch
+            .bind("old", &buffers[0])
+            .bind("next", &buffers[1])
+            .run()?;
+        buffers.swap(0, 1);
+        let at = |y: usize, x: usize| values[y * WIDTH + x];
+        values = (0..WIDTH * height)
+            .map(|i| {
+                let (y, x) = (i / WIDTH, i % WIDTH);
+                let sum = at(y.saturating_sub(1), x).wrapping_add(at((y + 1).min(height - 1), x));
+                at(y, x).wrapping_mul(3).wrapping_add(sum)
+            })
+            .collect();
+        for (i, (moved, device)) in report.devices.iter().zip(&devices).enumerate() {
+            // In the first step everything is still in the host's memory; a device that computes there copies nothing.
+            let neighbours = u64::from(i > 0) + u64::from(i + 1 < devices.len());
+            let rows = if device.home == Home::Own {
+                neighbours
+            } else {
+                0
+            };
+            let found = (moved.bytes_to_device, moved.bytes_from_device);
+            if step > 0 && found != (rows * row, rows * row) {
+                return Err(format!(
+                    "step {step}: {found:?} bytes instead of {rows} rows of {row}\n{report}"
+                )
+                .into());
+            }
+        }
+    }
+    expect(runtime, &buffers[0], &values)
 }
 
 /// Counts that every device adds to its own copy, and extremes of signed numbers.
@@ -478,6 +549,7 @@ const CASES: &[(&str, Case)] = &[
     ("builtins", builtins),
     ("many_workgroups", many_workgroups),
     ("stencil", stencil),
+    ("halo", halo),
     ("accumulate", accumulate),
     ("barriers", barriers),
     ("values", values),

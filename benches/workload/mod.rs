@@ -7,13 +7,28 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Something to be measured, and its name.
-pub type Candidate<'a> = (String, Box<dyn FnMut() + Send + 'a>);
+/// What a candidate is asked to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Run once.
+    Run,
+    /// Run once, and return what came out; asked first of all, outside the timing.
+    #[allow(dead_code, reason = "not every bench has answers")]
+    Answer,
+}
+
+/// Something to be measured, and its name. Returns nothing but an answer.
+pub type Candidate<'a> = (String, Box<dyn FnMut(Turn) -> Vec<f32> + Send + 'a>);
+
+/// Elements that may differ, of a thousand: where a rounding decides, as at the rim of the Mandelbrot set.
+const DIFFERENT_PER_MILLE: usize = 5;
+/// How much an element may differ, as a part of the largest.
+const TOLERANCE: f32 = 1e-3;
 
 /// Runs before anything is measured.
 const WARM_UP: usize = 4;
 /// The same for who has to learn a split: enough to have learned.
-const WARM_UP_SPLIT: usize = 48;
+const WARM_UP_SPLIT: usize = 80;
 const LEAST_ROUNDS: usize = 9;
 const MOST_ROUNDS: usize = 400;
 
@@ -29,6 +44,7 @@ impl Times {
         at: &str,
         candidates: &mut [Candidate<'_>],
     ) {
+        check(at, candidates);
         let mut samples = vec![Vec::new(); candidates.len()];
         for (name, work) in candidates.iter_mut() {
             let runs = if name == "split" {
@@ -36,7 +52,9 @@ impl Times {
             } else {
                 WARM_UP
             };
-            (0..runs).for_each(|_| work());
+            (0..runs).for_each(|_| {
+                work(Turn::Run);
+            });
         }
         let budget = Duration::from_secs(4) * candidates.len() as u32;
         let start = Instant::now();
@@ -45,9 +63,9 @@ impl Times {
         {
             for ((_, work), samples) in candidates.iter_mut().zip(&mut samples) {
                 // Once before, so that none pays for processors that rested or ran hot while another had its turn.
-                work();
+                work(Turn::Run);
                 let start = Instant::now();
-                work();
+                work(Turn::Run);
                 samples.push(start.elapsed());
             }
         }
@@ -77,7 +95,7 @@ impl Times {
             let (mut ended, mut last) = (0, 0.0);
             // All go on until the slowest has had its turns.
             while slow.load(Ordering::Relaxed) > 0 || start.elapsed() < budget {
-                work();
+                work(Turn::Run);
                 (ended, last) = (ended + 1, start.elapsed().as_secs_f64());
                 if ended == least {
                     slow.fetch_sub(1, Ordering::Relaxed);
@@ -100,5 +118,28 @@ impl Times {
         let mut samples = self.0.get(&(at.to_owned(), name.to_owned()))?.clone();
         samples.sort_by(f64::total_cmp);
         samples.get(samples.len() / 2).copied()
+    }
+}
+
+/// Lets every candidate run once, and panics if they don't come to the same answer.
+fn check(at: &str, candidates: &mut [Candidate<'_>]) {
+    let answer = |(name, work): &mut Candidate<'_>| (name.clone(), work(Turn::Answer));
+    let answers: Vec<(String, Vec<f32>)> = candidates.iter_mut().map(answer).collect();
+    let Some((by, expected)) = answers.last() else {
+        return;
+    };
+    let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    for (name, found) in &answers {
+        assert_eq!(found.len(), expected.len(), "{at}: {name} and {by}");
+        let same = found
+            .iter()
+            .zip(expected)
+            .filter(|(found, expected)| (*found - *expected).abs() <= TOLERANCE * largest);
+        let different = expected.len() - same.count();
+        assert!(
+            different * 1000 <= expected.len() * DIFFERENT_PER_MILLE,
+            "{at}: {different} of {} elements differ between {name} and {by}",
+            expected.len()
+        );
     }
 }

@@ -33,7 +33,7 @@ impl Raw {
         let usage = if is_uniform {
             wgpu::BufferUsages::UNIFORM
         } else {
-            wgpu::BufferUsages::STORAGE
+            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC
         };
         self.device.create_buffer_init(&BufferInitDescriptor {
             label: None,
@@ -85,6 +85,25 @@ impl Raw {
             groups,
             dispatch,
         }
+    }
+
+    /// The bytes of a buffer.
+    #[allow(dead_code, reason = "not every bench has answers")]
+    pub fn read(&self, buffer: &wgpu::Buffer) -> Vec<u8> {
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: buffer.size(),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size());
+        self.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |mapped| mapped.expect("it maps"));
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .expect("the GPU answers");
+        staging.get_mapped_range(..).expect("it is mapped").to_vec()
     }
 
     /// Runs it once and waits.

@@ -79,13 +79,13 @@ impl State {
                     .add_rate(key(dispatch), device, (units * per_unit) as f64 / seconds);
             }
         }
+        let mut report = self.tallied(operation, per_unit);
         if operation.prediction.is_some() {
             let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
-            let slowest = took_part.clone().map(|tally| tally.seconds);
             let trial = self.trials.entry(place(dispatch)).or_default();
-            trial.add(took_part.count(), slowest.fold(0.0, f64::max));
+            // From the first command to the last: copies and overheads count, whoever's clock they are on.
+            trial.add(took_part.count(), report.seconds);
         }
-        let mut report = self.tallied(operation, per_unit);
         report.entry.clone_from(&dispatch.facts.entry);
         report.range = dispatch.chunk.range.to_string();
         for (i, device) in report.devices.iter_mut().enumerate() {

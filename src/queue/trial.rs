@@ -68,7 +68,7 @@ impl Trial {
         self.seen > SETTLE && ((self.seen - SETTLE - 1) / 2).is_multiple_of(2)
     }
 
-    /// What a dispatch took that `devices` took part in, until the slowest of them was done.
+    /// What a dispatch took that `devices` took part in.
     pub(super) fn add(&mut self, devices: usize, seconds: f64) {
         if devices == 0 || self.verdict.is_some() {
             return;
