@@ -29,6 +29,8 @@ const TOLERANCE: f32 = 1e-3;
 const WARM_UP: usize = 4;
 /// The same for who has to learn a split: enough to have learned.
 const WARM_UP_SPLIT: usize = 80;
+/// How long a candidate runs before it is timed, each time; once at least.
+const WARMING: Duration = Duration::from_millis(10);
 const LEAST_ROUNDS: usize = 9;
 const MOST_ROUNDS: usize = 400;
 
@@ -62,8 +64,13 @@ impl Times {
             || (start.elapsed() < budget && samples[0].len() < MOST_ROUNDS)
         {
             for ((_, work), samples) in candidates.iter_mut().zip(&mut samples) {
-                // Once before, so that none pays for processors that rested or ran hot while another had its turn.
-                work(Turn::Run);
+                // Some before, so that none pays for what the one before it left in the caches, or for processors that
+                // rested or ran hot meanwhile.
+                let warming = Instant::now();
+                while {
+                    work(Turn::Run);
+                    warming.elapsed() < WARMING
+                } {}
                 let start = Instant::now();
                 work(Turn::Run);
                 samples.push(start.elapsed());
