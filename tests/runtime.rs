@@ -701,6 +701,37 @@ mod bad_input {
     }
 
     #[test]
+    fn a_dispatch_that_nobody_can_run_leaves_its_buffers_as_they_were() {
+        let runtime = machine(&[]);
+        let kernel = Kernel::from_wgsl(
+            "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+             @compute @workgroup_size(1) fn main() { x[0] = 1u; }",
+        );
+        let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
+        let dispatch = runtime.dispatch(&kernel.expect("it is valid"), 1);
+        message(dispatch.bind("x", &x).run());
+        assert_eq!(runtime.read(&x).expect("nothing touched it"), [7; 4]);
+    }
+
+    #[test]
+    fn what_is_lost_is_told_with_its_first_cause() {
+        let runtime = machine(&[]);
+        let kernel = increment();
+        let x = runtime.buffer::<u32>(64).expect("small");
+        let faulty = kernel.clone().native(|_| panic!("on purpose"));
+        let faulty = runtime.dispatch(&faulty, 64).bind("x", &x).submit();
+        let later: Vec<_> = (0..20)
+            .map(|_| runtime.dispatch(&kernel, 64).bind("x", &x).submit())
+            .collect();
+        message(faulty.and_then(|event| event.wait()));
+        for event in later {
+            let error = message(event.and_then(|event| event.wait()));
+            assert_eq!(error.matches("lost elements").count(), 1, "{error}");
+            assert!(error.contains("on purpose"), "{error}");
+        }
+    }
+
+    #[test]
     fn devices_and_policies_that_do_not_exist_are_refused() {
         let error = message(Runtime::builder().devices("tpu").build());
         assert!(
@@ -724,6 +755,13 @@ mod bad_input {
                 .build(),
         );
         assert!(error.contains("finite"), "{error}");
+        let error = message(
+            Runtime::builder()
+                .devices("cpu")
+                .split(Policy::Only("tpu".to_owned()))
+                .build(),
+        );
+        assert!(error.contains("`tpu`"), "{error}");
     }
 }
 

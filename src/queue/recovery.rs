@@ -143,7 +143,11 @@ impl State {
                 };
                 let all = Span::new(0, registered.committed.len());
                 registered.committed.spoiled(all);
-                registered.cause = Some(error.to_string());
+                // The first cause, however long the chain of those that needed what was lost.
+                registered.cause = Some(match &error {
+                    Error::Lost { cause, .. } => cause.clone(),
+                    other => other.to_string(),
+                });
                 self.planner
                     .reset(touch.buffer, registered.committed.clone());
             }

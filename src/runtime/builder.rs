@@ -4,6 +4,7 @@
 //!
 //! Invariant: a device that was asked for by name is there, or the build fails.
 
+use super::dispatch::resolve;
 use super::{Inner, Runtime};
 use crate::device::gpu::{FoundGpu, find_gpus};
 use crate::device::{CpuDevice, Device, DeviceKind, GpuDevice};
@@ -102,13 +103,6 @@ impl Builder {
                     })?
             }
         };
-        if !policy.is_sound() {
-            return Err(Error::Setting {
-                setting: "split",
-                text: policy.to_string(),
-                expected: "shares are finite, none is negative and one is positive".to_owned(),
-            });
-        }
         let names = self
             .devices
             .or_else(|| variable("DIVVY_DEVICES").filter(|_| self.own.is_empty()));
@@ -118,6 +112,7 @@ impl Builder {
             None if devices.is_empty() => devices.extend(found(self.threads)?),
             None => {}
         }
+        resolve(&policy, &devices)?;
         let profile_folder = self.profile.unwrap_or_else(|| {
             let cache = || {
                 Some(

@@ -5,7 +5,7 @@
 //! Invariant: a dispatch that is submitted has every variable bound to something that fits it.
 
 use super::{Buffer, Runtime};
-use crate::device::{Bound, DeviceInfo, Home};
+use crate::device::{Bound, Device, DeviceInfo, Home};
 use crate::error::{Error, Result};
 use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
 use crate::kernel::{Access, Binding, BindingKind, Facts, Kernel, Word};
@@ -165,7 +165,21 @@ impl<'a> DispatchBuilder<'a> {
         }
         check_aliases(&mut touches, &names)?;
         let left_out = self.left_out(&facts, &chunk, &holds);
-        let policy = self.resolve()?;
+        let devices = self.runtime.inner.queue.devices();
+        let policy = self.policy.as_ref();
+        let policy = resolve(policy.unwrap_or(&self.runtime.inner.policy), devices)?;
+        // Found before anything is under way, so that what was to be written stays what it was.
+        let is_able = |device: usize| {
+            left_out[device].is_none() && !matches!(policy, Resolved::Only(only) if only != device)
+        };
+        if !(0..devices.len()).any(is_able) {
+            let told = |(device, reason): (&Arc<dyn Device>, &Option<String>)| {
+                Some(format!("`{}`: {}", device.info().name, reason.as_ref()?))
+            };
+            return Err(Error::NoDevice {
+                reasons: devices.iter().zip(&left_out).filter_map(told).collect(),
+            });
+        }
         let bound = bound.into_iter().flatten().collect();
         let dispatch = Dispatch {
             kernel: self.kernel,
@@ -258,48 +272,47 @@ impl<'a> DispatchBuilder<'a> {
             .map(reason)
             .collect()
     }
+}
 
-    fn resolve(&self) -> Result<Resolved> {
-        let policy = self.policy.as_ref().unwrap_or(&self.runtime.inner.policy);
-        if !policy.is_sound() {
-            return Err(Error::Setting {
-                setting: "split",
-                text: policy.to_string(),
-                expected: "shares are finite, none is negative and one is positive".to_owned(),
-            });
-        }
-        let devices = self.runtime.inner.queue.devices();
-        Ok(match policy {
-            Policy::Measured => Resolved::Measured,
-            Policy::Guided => Resolved::Guided,
-            Policy::Fixed(shares) if shares.len() > devices.len() => {
-                return Err(Error::Setting {
-                    setting: "split",
-                    text: policy.to_string(),
-                    expected: format!("a share for each device, and there are {}", devices.len()),
-                });
-            }
-            Policy::Fixed(shares) => Resolved::Fixed(shares.clone()),
-            Policy::Only(name) => {
-                let names: Vec<_> = self
-                    .runtime
-                    .devices()
-                    .map(|info| info.name.clone())
-                    .collect();
-                let wanted = name.to_lowercase();
-                let exact = names.iter().position(|name| name.to_lowercase() == wanted);
-                let place = exact.or_else(|| {
-                    names
-                        .iter()
-                        .position(|name| name.to_lowercase().contains(&wanted))
-                });
-                Resolved::Only(place.ok_or_else(|| Error::UnknownDevice {
-                    name: name.clone(),
-                    found: names,
-                })?)
-            }
-        })
+/// The policy in terms of these devices.
+///
+/// # Errors
+///
+/// If its shares make no sense, are more than there are devices, or it names a device that isn't there.
+pub(super) fn resolve(policy: &Policy, devices: &[Arc<dyn Device>]) -> Result<Resolved> {
+    let refused = |expected: String| Error::Setting {
+        setting: "split",
+        text: policy.to_string(),
+        expected,
+    };
+    if !policy.is_sound() {
+        let expected = "shares are finite, none is negative and one is positive";
+        return Err(refused(expected.to_owned()));
     }
+    Ok(match policy {
+        Policy::Measured => Resolved::Measured,
+        Policy::Guided => Resolved::Guided,
+        Policy::Fixed(shares) if shares.len() > devices.len() => {
+            let expected = format!("a share for each device, and there are {}", devices.len());
+            return Err(refused(expected));
+        }
+        Policy::Fixed(shares) => Resolved::Fixed(shares.clone()),
+        Policy::Only(name) => {
+            let names = devices.iter().map(|device| device.info().name.clone());
+            let names: Vec<_> = names.collect();
+            let wanted = name.to_lowercase();
+            let exact = names.iter().position(|name| name.to_lowercase() == wanted);
+            let place = exact.or_else(|| {
+                names
+                    .iter()
+                    .position(|name| name.to_lowercase().contains(&wanted))
+            });
+            Resolved::Only(place.ok_or_else(|| Error::UnknownDevice {
+                name: name.clone(),
+                found: names,
+            })?)
+        }
+    })
 }
 
 fn check_range(range: Range, workgroup: [u32; 3]) -> Result<Chunk> {
