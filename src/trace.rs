@@ -24,7 +24,7 @@ pub struct Recorder {
 struct Event {
     track: usize,
     name: String,
-    /// Seconds since the epoch.
+    /// Seconds since the epoch, if nothing on the track began before it had ended.
     start: f64,
     seconds: f64,
 }
@@ -98,12 +98,20 @@ impl Recorder {
             dur: None,
             args: Some(Label { name }),
         });
-        let spans = events.iter().map(|event| Entry {
+        // A device does one thing after another but may say of several at once that they have ended: each began so long
+        // before the next one did.
+        let mut next = vec![f64::INFINITY; self.tracks.len()];
+        let mut starts = vec![0.0; events.len()];
+        for (event, start) in events.iter().zip(&mut starts).rev() {
+            *start = event.start.min(next[event.track] - event.seconds).max(0.0);
+            next[event.track] = *start;
+        }
+        let spans = events.iter().zip(starts).map(|(event, start)| Entry {
             name: &event.name,
             ph: "X",
             pid: 1,
             tid: event.track,
-            ts: Some(event.start * 1e6),
+            ts: Some(start * 1e6),
             dur: Some(event.seconds * 1e6),
             args: None,
         });
@@ -129,5 +137,18 @@ mod tests {
             (entries[2]["tid"].as_u64(), entries[2]["dur"].as_f64()),
             (Some(1), Some(500_000.0))
         );
+    }
+
+    #[test]
+    fn what_ended_at_once_on_one_device_was_done_in_turn() {
+        let recorder = Recorder::new(PathBuf::new(), vec!["gpu".to_owned(), "cpu".to_owned()]);
+        let end = recorder.epoch + std::time::Duration::from_secs(10);
+        for (track, seconds) in [(0, 1.0), (1, 4.0), (0, 2.0), (0, 3.0)] {
+            recorder.add(track, "run", end, seconds);
+        }
+        let text = recorder.text().expect("it is JSON");
+        let entries: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        let starts: Vec<_> = (2..6).map(|i| entries[i]["ts"].as_f64()).collect();
+        assert_eq!(starts, [4e6, 6e6, 5e6, 7e6].map(Some));
     }
 }
