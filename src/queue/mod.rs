@@ -5,10 +5,12 @@
 //! Invariant: a command starts after everything it depends on has completed.
 
 mod choice;
+mod commit;
 mod engine;
 mod executor;
 mod operation;
 mod outcome;
+mod planning;
 mod recovery;
 mod report;
 mod state;

@@ -5,8 +5,9 @@
 //!
 //! Invariant: no chunk that has ended is done twice, and none is left out.
 
+use super::commit::{Accumulated, for_written};
 use super::operation::Request;
-use super::state::{Accumulated, State, for_written};
+use super::state::State;
 use crate::device::DeviceError;
 use crate::error::Error;
 use crate::id::{DeviceId, MemoryId, OperationId};

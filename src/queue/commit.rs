@@ -1,0 +1,188 @@
+//! What a command that has ended leaves.
+//!
+//! Brings the account of what the memories hold up to date, counts what was done, and hands out more chunks; what is
+//! learned once the whole operation has ended is the affair of `outcome`.
+//!
+//! Invariant: an output becomes current only when the command that wrote it has ended.
+
+use super::operation::{Dispatch, Half, Operation, Request};
+use super::state::{Registered, State};
+use crate::device::{Home, Timing};
+use crate::id::{BufferId, DeviceId, MemoryId};
+use crate::kernel::Access;
+use crate::plan::{Action, Command, Placed};
+use crate::span::Span;
+use std::collections::HashMap;
+
+/// The least bytes of a copy that says something of the bandwidth.
+const BANDWIDTH_SAMPLE_BYTES: u64 = 64 * 1024;
+
+impl State {
+    pub(super) fn commit(&mut self, command: &Command, timing: Timing) {
+        let Some(mut operation) = self.operations.remove(&command.operation) else {
+            return;
+        };
+        operation.unfinished -= 1;
+        let mut fed = None;
+        match command.action {
+            Action::Copy {
+                buffer,
+                from,
+                to,
+                span,
+            } => {
+                if let Some(registered) = self.buffers.get_mut(&buffer) {
+                    registered.committed.copied(to, span);
+                    let bytes = span.len() * registered.element_bytes;
+                    self.count_copy(&mut operation, command, from, bytes, timing);
+                }
+            }
+            Action::Run { units, group } => {
+                let device = command.device.map_or(0, |device| device.0 as usize);
+                if group.is_none() {
+                    let device = DeviceId(device as u32);
+                    self.commit_writes(&operation, device, units, Accumulated::InPlace);
+                }
+                if self.members[device].info.home == Home::Own && !timing.is_estimate {
+                    self.profile
+                        .add_overhead(&self.members[device].key, timing.overhead_seconds);
+                }
+                let tally = &mut operation.tallies[device];
+                tally.chunks += 1;
+                tally.units += units.len();
+                tally.seconds += timing.seconds;
+                tally.is_estimate |= timing.is_estimate;
+                tally.in_flight -= 1;
+                if tally.chunks == 1 {
+                    tally.first = (units.len(), timing.seconds);
+                }
+                if let Some(handout) = &mut operation.handout {
+                    handout.completed(device, units.len(), timing.seconds);
+                    fed = Some(device);
+                }
+                match group {
+                    None => operation.done.push(units),
+                    // A chunk that accumulates is done once its private copies are combined.
+                    Some(group) => {
+                        let chunk = Placed {
+                            device: DeviceId(device as u32),
+                            units,
+                        };
+                        operation.halves.push(Half { chunk, group });
+                    }
+                }
+            }
+            Action::Accumulate { group, units } => {
+                let device = command.device.unwrap_or(DeviceId(0));
+                self.commit_writes(&operation, device, units, Accumulated::InPrivate);
+                for private in self.privates.remove(&group).unwrap_or_default() {
+                    self.free(private.storage.id());
+                    if let Some(registered) = self.buffers.get_mut(&private.of) {
+                        let all = Span::new(0, registered.committed.len());
+                        registered.committed.written(MemoryId::HOST, all);
+                    }
+                }
+                operation.halves.retain(|half| half.group != group);
+                operation.done.push(units);
+            }
+            Action::HostWrite { buffer, span } => {
+                if let Some(registered) = self.buffers.get_mut(&buffer) {
+                    registered.committed.written(MemoryId::HOST, span);
+                }
+            }
+            Action::HostRead { .. } | Action::Fill { .. } => {}
+        }
+        self.operations.insert(command.operation, operation);
+        if let Some(device) = fed
+            && !self.recovering
+            && let Err(error) = self.feed(command.operation, device)
+        {
+            self.fail(command.operation, error);
+        }
+        self.finish_if_done(command.operation);
+    }
+
+    /// What a chunk wrote in its device's memory is the newest now.
+    fn commit_writes(
+        &mut self,
+        operation: &Operation,
+        device: DeviceId,
+        units: Span,
+        accumulated: Accumulated,
+    ) {
+        let Request::Dispatch(dispatch) = &operation.request else {
+            return;
+        };
+        let memory = self.planner.system().memory(device);
+        for_written(
+            &mut self.buffers,
+            dispatch,
+            units,
+            accumulated,
+            |buffer, span| {
+                buffer.committed.written(memory, span);
+            },
+        );
+    }
+
+    fn count_copy(
+        &mut self,
+        operation: &mut Operation,
+        command: &Command,
+        from: MemoryId,
+        bytes: u64,
+        timing: Timing,
+    ) {
+        let Some(device) = command.device.map(|device| device.0 as usize) else {
+            return;
+        };
+        let tally = &mut operation.tallies[device];
+        if from == MemoryId::HOST {
+            tally.bytes_to_device += bytes;
+        } else {
+            tally.bytes_from_device += bytes;
+        }
+        if bytes >= BANDWIDTH_SAMPLE_BYTES && timing.seconds > 0.0 {
+            self.profile
+                .add_bandwidth(&self.members[device].key, bytes as f64 / timing.seconds);
+        }
+    }
+}
+
+/// Where a chunk has put what it accumulates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accumulated {
+    InPlace,
+    InPrivate,
+}
+
+/// Calls `act` with every buffer that a chunk writes and the elements that it writes there. What it accumulates in private
+/// copies isn't in the buffer.
+pub(super) fn for_written(
+    buffers: &mut HashMap<BufferId, Registered>,
+    dispatch: &Dispatch,
+    units: Span,
+    accumulated: Accumulated,
+    mut act: impl FnMut(&mut Registered, Span),
+) {
+    for touch in dispatch.touches.iter().filter(|touch| touch.writes) {
+        let accumulates = matches!(touch.access, Some(Access::Accumulate(_)));
+        if let Some(buffer) = buffers.get_mut(&touch.buffer)
+            && !(accumulates && accumulated == Accumulated::InPrivate)
+        {
+            let len = buffer.committed.len();
+            act(
+                buffer,
+                elements(touch.access, units, dispatch.extent(), len),
+            );
+        }
+    }
+}
+
+/// The elements of a buffer that a chunk touches.
+pub(super) fn elements(access: Option<Access>, units: Span, extent: u64, len: u64) -> Span {
+    let all = Span::new(0, len);
+    access.map_or(all, |access| {
+        access.elements(units, extent, len).unwrap_or(all)
+    })
+}
