@@ -100,18 +100,27 @@ fn main() -> Outcome {
     let progress = show::progress(steps as u64);
     let mut frames = Vec::new();
     let mut report = kick_for(STEP / 2.0)?;
+    let mut kicked = vec![0; report.devices.len()];
     for step in 0..steps {
         if animate && step % 4 == 0 {
             frames.push(picture(&runtime.read(&position)?, 256));
         }
         drift_for(STEP)?;
         report = kick_for(if step + 1 == steps { STEP / 2.0 } else { STEP })?;
+        for (kicked, device) in kicked.iter_mut().zip(&report.devices) {
+            *kicked += device.invocations;
+        }
         progress.inc(1);
     }
     progress.finish_and_clear();
 
     let (end_position, end_velocity) = (runtime.read(&position)?, runtime.read(&velocity)?);
     println!("the last step: {report}");
+    let total: u64 = kicked.iter().sum();
+    for (kicked, device) in kicked.iter().zip(&report.devices) {
+        let share = 100.0 * *kicked as f64 / total.max(1) as f64;
+        println!("all steps: {share:.1} % by {}", device.device);
+    }
     if animate {
         show::write_gif(&out.with_extension("gif"), frames)?;
     }

@@ -6,7 +6,7 @@
 //! Invariant: a dispatch that can't be divided gets one chunk.
 
 use super::operation::{Dispatch, Operation, Resolved};
-use super::state::State;
+use super::state::{Known, State};
 use crate::device::Home;
 use crate::error::Error;
 use crate::id::DeviceId;
@@ -55,16 +55,6 @@ impl Choice {
             note: None,
         }
     }
-}
-
-/// What is known of a device for one dispatch.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    /// Whether it can take part.
-    is_able: bool,
-    /// Invocations per second, if it was measured.
-    rate: Option<f64>,
-    estimate: Estimate,
 }
 
 impl State {

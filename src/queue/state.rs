@@ -6,7 +6,6 @@
 //! Invariant: `committed` is what the memories hold, counting only commands that have ended; the planner's account is
 //! what they will hold once every planned command has.
 
-use super::choice::Known;
 use super::engine::Engine;
 use super::operation::{Completion, Dispatch, Operation, Request};
 use super::trial::Trial;
@@ -18,7 +17,7 @@ use crate::plan::{Command, Placed, Plan, Planner};
 use crate::profile::Profile;
 use crate::range::Range;
 use crate::span::Span;
-use crate::split::Decider;
+use crate::split::{Decider, Estimate};
 use crate::system::System;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -33,6 +32,16 @@ pub(super) struct Registered {
     pub(super) committed: Coherence,
     /// What spoiled elements of it, for the error of whoever needs them.
     pub(super) cause: Option<String>,
+}
+
+/// What is known of a device for one dispatch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Whether it can take part.
+    pub(super) is_able: bool,
+    /// Invocations per second, if it was measured.
+    pub(super) rate: Option<f64>,
+    pub(super) estimate: Estimate,
 }
 
 #[derive(Debug)]

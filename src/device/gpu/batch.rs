@@ -9,8 +9,8 @@
     reason = "copies between the GPU and the host's memory of buffers that others use elsewhere"
 )]
 
-use super::clock;
-use super::memory::{MOST_RUNS, Memory};
+use super::clock::{self, MOST_RUNS};
+use super::memory::Memory;
 use super::pipeline::Source;
 use super::{DeviceError, Gpu, last_error};
 use crate::buffer::Storage;

@@ -6,13 +6,14 @@
 //!
 //! Invariant: a run that isn't timed is estimated from one of the same kernel that was.
 
-use super::memory::MOST_RUNS;
 use std::collections::HashMap;
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, CommandEncoder, ComputePassTimestampWrites, Device,
     Features, QuerySet, QuerySetDescriptor, QueryType, Queue,
 };
 
+/// Runs of one submission, each with two timestamps.
+pub(super) const MOST_RUNS: u32 = 64;
 /// What reading the clock takes, about: a copy, a mapping, and a turn of the driver's threads.
 const CLOCK_SECONDS: f64 = 150e-6;
 /// The part of the runs' own time that it may take.

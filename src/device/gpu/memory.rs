@@ -16,8 +16,6 @@ use wgpu::{
     BufferDescriptor, BufferUsages, CommandEncoder, Device, ErrorFilter, Queue,
 };
 
-/// Runs of one submission, each with two timestamps.
-pub(super) const MOST_RUNS: u32 = 64;
 /// Bytes of uniforms of one submission, unless a single run needs more.
 const UNIFORM_BYTES: u64 = 256 * 1024;
 /// Bytes that are kept for reuse when buffers are given up.
