@@ -18,6 +18,7 @@ pub mod error;
 pub mod id;
 pub mod interval;
 pub mod kernel;
+mod lanes;
 pub mod plan;
 pub mod profile;
 pub mod queue;

@@ -8,9 +8,15 @@ use divvy::device::virtual_device::Script;
 use divvy::device::{Home, VirtualDevice};
 use divvy::{Access, Body, Buffer, Combine, Kernel, Policy, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::cell::Cell;
 use std::error::Error;
 
 type Outcome = Result<(), Box<dyn Error>>;
+
+thread_local! {
+    /// Whether kernels are made without their native bodies: the CPU runs their WGSL then.
+    static IS_WGSL_ALONE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A kernel with a native body that does the same.
 fn kernel(
@@ -22,7 +28,11 @@ fn kernel(
     for (name, access) in patterns {
         kernel = kernel.access(name, *access)?;
     }
-    Ok(kernel.native(body))
+    Ok(if IS_WGSL_ALONE.get() {
+        kernel
+    } else {
+        kernel.native(body)
+    })
 }
 
 /// Fails unless the buffer holds exactly these elements.
@@ -563,7 +573,7 @@ fn trial(
     device: &str,
     devices: String,
     policy: Policy,
-    run: Case,
+    run: impl Fn(&Runtime) -> Outcome + Send + 'static,
     is_there: bool,
 ) -> Trial {
     let test = move || -> Result<(), Failed> {
@@ -644,6 +654,27 @@ fn main() {
             ("measured", Policy::Measured),
         ] {
             add(name, "all", policy, gpus > 0);
+        }
+        // The WGSL alone, on the CPU and split between it and the GPUs.
+        for (name, devices, is_there) in [("wgsl", "cpu", true), ("wgsl_split", "all", gpus > 0)] {
+            let policy = Policy::Fixed(vec![
+                0.5;
+                if devices == "all" { gpus.max(1) + 1 } else { 1 }
+            ]);
+            let run_alone = move |runtime: &Runtime| {
+                IS_WGSL_ALONE.set(true);
+                let outcome = run(runtime);
+                IS_WGSL_ALONE.set(false);
+                outcome
+            };
+            trials.push(trial(
+                case,
+                name,
+                devices.to_owned(),
+                policy,
+                run_alone,
+                is_there,
+            ));
         }
         trials.push(Trial::test(format!("{case}::any_split"), move || {
             any_split(run, gpus)

@@ -691,9 +691,13 @@ mod bad_input {
     #[test]
     fn a_kernel_that_no_device_can_run_is_an_error_with_reasons() {
         let runtime = machine(&[]);
-        let kernel =
-            Kernel::from_wgsl("@compute @workgroup_size(1) fn main() {}").expect("it is valid");
-        let error = message(runtime.dispatch(&kernel, 1).run());
+        let kernel = Kernel::from_wgsl(
+            "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+             @compute @workgroup_size(1) fn main() { x[0] = u32(f64(x[0]) * 0.5lf); }",
+        );
+        let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
+        let dispatch = runtime.dispatch(&kernel.expect("it is valid"), 1);
+        let error = message(dispatch.bind("x", &x).run());
         assert!(
             error.contains("`cpu`") && error.contains(".native(closure)"),
             "{error}"
@@ -705,7 +709,7 @@ mod bad_input {
         let runtime = machine(&[]);
         let kernel = Kernel::from_wgsl(
             "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
-             @compute @workgroup_size(1) fn main() { x[0] = 1u; }",
+             @compute @workgroup_size(1) fn main() { x[0] = u32(f64(x[0]) * 0.5lf); }",
         );
         let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
         let dispatch = runtime.dispatch(&kernel.expect("it is valid"), 1);

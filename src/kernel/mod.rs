@@ -197,12 +197,24 @@ pub struct Facts {
     /// A hash of all that makes the compiled kernel what it is, the same in every process.
     pub key: u128,
     module: Arc<Module>,
+    info: Arc<ModuleInfo>,
+    entry_index: usize,
 }
 
 impl Facts {
     /// The validated module, without overrides.
     pub(crate) fn module(&self) -> &Module {
         &self.module
+    }
+
+    /// What naga knows of that module.
+    pub(crate) fn info(&self) -> &ModuleInfo {
+        &self.info
+    }
+
+    /// The place of the entry point among the module's.
+    pub(crate) fn entry_index(&self) -> usize {
+        self.entry_index
     }
 
     /// The place of the binding of this name.
@@ -426,6 +438,8 @@ impl Kernel {
             patterns,
             key,
             module: Arc::new(module.into_owned()),
+            info: Arc::new(info.into_owned()),
+            entry_index: entry,
         })
     }
 

@@ -6,6 +6,9 @@
 //! Invariant: sub-chunks that run at the same time are lent disjoint elements of what they write.
 
 mod body;
+mod lanes;
+
+use lanes::Programs;
 
 pub(crate) use body::{combine, copy, fill, run_native};
 
@@ -19,6 +22,7 @@ use std::time::Instant;
 pub struct CpuDevice {
     info: DeviceInfo,
     pool: ThreadPool,
+    programs: Programs,
 }
 
 impl CpuDevice {
@@ -44,7 +48,11 @@ impl CpuDevice {
             home: Home::Host,
             most_binding_bytes: u64::MAX,
         };
-        Ok(Self { info, pool })
+        Ok(Self {
+            info,
+            pool,
+            programs: Programs::default(),
+        })
     }
 
     /// How many threads it has.
@@ -73,16 +81,28 @@ impl Device for CpuDevice {
     }
 
     fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError> {
-        accepts_native(&self.info.name, kernel)
+        if kernel.native_body().is_some() {
+            return Ok(());
+        }
+        let program = self.programs.of(kernel, u64::MAX);
+        program.map(drop).map_err(|reason| DeviceError::Refused {
+            device: self.info.name.clone(),
+            reason,
+        })
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
         in_order(tasks, done, |task| {
             let start = Instant::now();
             match task {
-                Task::Run(run) => self
-                    .pool
-                    .install(|| run_native(&self.info.name, run, run.bound.iter()))?,
+                Task::Run(run) => self.pool.install(|| {
+                    let name = &self.info.name;
+                    if run.kernel.native_body().is_some() {
+                        run_native(name, run, run.bound.iter())
+                    } else {
+                        lanes::run(name, &self.programs, run)
+                    }
+                })?,
                 Task::Fill(storage, word) => {
                     allocate(storage, &self.info.name)?;
                     fill(storage, *word);

@@ -145,11 +145,15 @@ fn a_panic_in_a_body_is_an_error_and_the_device_stays_usable() {
 }
 
 #[test]
-fn a_kernel_without_a_body_is_refused_with_a_way_out() {
+fn a_kernel_that_lanes_cannot_run_is_refused_with_a_way_out() {
     let device = CpuDevice::new(1).expect("a thread");
-    let error = device
-        .accepts(&Kernel::from_wgsl(BLUR).expect("it is valid"))
-        .unwrap_err();
+    let blur = Kernel::from_wgsl(BLUR).expect("it is valid");
+    assert_eq!(device.accepts(&blur), Ok(()));
+    let wide = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read_write> x: array<f64>;
+         @compute @workgroup_size(1) fn main() { x[0] += 0.5lf; }",
+    );
+    let error = device.accepts(&wide.expect("it is valid")).unwrap_err();
     assert!(error.to_string().contains(".native(closure)"), "{error}");
 }
 

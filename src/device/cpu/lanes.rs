@@ -1,0 +1,167 @@
+//! Runs a kernel's WGSL over a chunk, as lanes.
+//!
+//! Cuts the chunk into blocks and gives them to the threads of the pool; what a block does is the program's affair.
+//!
+//! Invariant: every invocation of the chunk's workgroups is in exactly one block.
+
+#![expect(
+    unsafe_code,
+    reason = "blocks that run at the same time write to the same buffers"
+)]
+
+use crate::buffer::Storage;
+use crate::device::{Bound, DeviceError, Run, allocate};
+use crate::kernel::Kernel;
+use crate::lanes::{Bank, Block, Layout, Machine, Program, Unsupported};
+use crate::range::Chunk;
+use crate::span::Span;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Parts for each thread: enough that uneven ones even out.
+const PARTS_PER_THREAD: usize = 16;
+
+/// The programs of kernels that were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Programs(Mutex<HashMap<(u128, Layout), Arc<Program>>>);
+
+impl Programs {
+    /// The program of a kernel for ranges of this extent along x.
+    pub(super) fn of(&self, kernel: &Kernel, extent: u64) -> Result<Arc<Program>, String> {
+        let facts = kernel.facts().map_err(|error| error.to_string())?;
+        let layout = Program::layout(facts, extent);
+        let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = programs.get(&(facts.key, layout)) {
+            return Ok(program.clone());
+        }
+        let program =
+            Program::new(facts, layout).map_err(|error: Unsupported| error.to_string())?;
+        let program = Arc::new(program);
+        programs.insert((facts.key, layout), program.clone());
+        Ok(program)
+    }
+}
+
+/// Runs the chunk on the threads of the pool that this is called in.
+pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), DeviceError> {
+    let refused = |reason: String| DeviceError::Refused {
+        device: device.to_owned(),
+        reason,
+    };
+    let extents = run.chunk.range.extents();
+    let program = programs.of(&run.kernel, extents[0]).map_err(refused)?;
+    for buffer in run.bound.iter().filter_map(Bound::buffer) {
+        allocate(buffer, device)?;
+    }
+    let values: Vec<Vec<u32>> = run
+        .bound
+        .iter()
+        .map(|bound| match bound {
+            Bound::Value(bytes) => {
+                let mut padded = bytes.to_vec();
+                padded.resize(bytes.len().next_multiple_of(4), 0);
+                bytemuck::pod_collect_to_vec(&padded)
+            }
+            Bound::Buffer(_) => Vec::new(),
+        })
+        .collect();
+    let bank = |(bound, value): (&Bound, &Vec<u32>)| match bound {
+        Bound::Value(_) => Bank {
+            words: value.as_ptr().cast_mut(),
+            len: value.len(),
+        },
+        Bound::Buffer(storage) => words(storage),
+    };
+    let banks: Vec<Bank> = run.bound.iter().zip(&values).map(bank).collect();
+    let blocks = Blocks::new(&program, &run.chunk);
+    let count = blocks.count();
+    let parts = (rayon::current_num_threads() * PARTS_PER_THREAD).min(count);
+    (0..parts).into_par_iter().for_each(|part| {
+        let mut machine = Machine::new(&program, &banks, blocks.workgroups);
+        for block in count * part / parts..count * (part + 1) / parts {
+            machine.run(&blocks.at(block));
+        }
+    });
+    Ok(())
+}
+
+/// A buffer as words.
+fn words(storage: &Storage) -> Bank {
+    let whole = Span::new(0, storage.bytes());
+    // SAFETY: the queue lets nobody else touch what a chunk writes, or write what it reads, until the chunk has ended. The
+    // reference ends here; the blocks go by the pointer alone.
+    let bytes = unsafe { storage.write(whole) };
+    Bank {
+        words: bytes.as_mut_ptr().cast(),
+        len: bytes.len() / 4,
+    }
+}
+
+/// The blocks of a chunk.
+struct Blocks {
+    layout: Layout,
+    lanes: u64,
+    /// The first block along each axis, and how many there are: along x in blocks of lanes, or all in workgroups.
+    first: [u64; 3],
+    counts: [u64; 3],
+    /// Where invocations end along x.
+    end: u64,
+    invocations: usize,
+    workgroups: [u32; 3],
+}
+
+impl Blocks {
+    fn new(program: &Program, chunk: &Chunk) -> Self {
+        let extents = chunk.range.extents();
+        let workgroup = program.workgroup.map(u64::from);
+        let mut spans: [Span; 3] =
+            std::array::from_fn(|i| Span::new(0, extents[i].next_multiple_of(workgroup[i])));
+        let slowest = chunk.slowest;
+        // Workgroups that reach past the range run whole.
+        spans[slowest] = Span::new(
+            chunk.units.start,
+            chunk.units.end.next_multiple_of(workgroup[slowest]),
+        );
+        let lanes = program.lanes as u64;
+        let unit: [u64; 3] = match program.layout {
+            Layout::Workgroup => workgroup,
+            Layout::Row => [1, 1, 1],
+        };
+        let mut counts: [u64; 3] = std::array::from_fn(|i| spans[i].len().div_ceil(unit[i]));
+        if program.layout == Layout::Row {
+            counts[0] = spans[0].len().div_ceil(lanes);
+        }
+        Self {
+            layout: program.layout,
+            lanes,
+            first: std::array::from_fn(|i| spans[i].start / unit[i]),
+            counts,
+            end: spans[0].end,
+            invocations: workgroup.iter().product::<u64>() as usize,
+            workgroups: std::array::from_fn(|i| extents[i].div_ceil(workgroup[i]) as u32),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.counts.iter().product::<u64>() as usize
+    }
+
+    fn at(&self, index: usize) -> Block {
+        let index = index as u64;
+        let [x, y, _] = self.counts;
+        let place = [index % x, index / x % y, index / x / y];
+        let mut first: [u64; 3] = std::array::from_fn(|i| self.first[i] + place[i]);
+        let lanes = match self.layout {
+            Layout::Workgroup => self.invocations,
+            Layout::Row => {
+                first[0] = self.first[0] + place[0] * self.lanes;
+                (self.end - first[0]).min(self.lanes) as usize
+            }
+        };
+        Block {
+            first: first.map(|id| id as u32),
+            lanes,
+        }
+    }
+}

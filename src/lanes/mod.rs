@@ -1,0 +1,164 @@
+//! WGSL on the CPU: kernels as programs over lanes.
+//!
+//! The invocations of a block, neighbours along x or a workgroup, are lanes: each value is an array with a word for each
+//! of them, control flow is masks, and every operation is done for all lanes before the next begins. Which blocks there
+//! are and which threads run them is the device's affair.
+//!
+//! Invariant: a program touches no address outside of what its kernel binds.
+
+mod build;
+mod lower;
+mod math;
+mod math_words;
+mod op;
+mod run;
+mod shape;
+mod value;
+
+pub(crate) use lower::Layout;
+pub(crate) use run::{Bank, Machine};
+
+use crate::kernel::Facts;
+use naga::{AddressSpace, Statement};
+use op::{Held, Input, Memory};
+use run::{CHUNK, Step};
+use std::collections::HashMap;
+
+/// Why a kernel can't run as lanes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the CPU can't run {what} yet: give the kernel a native body with `.native(closure)`")]
+pub(crate) struct Unsupported {
+    what: String,
+}
+
+impl Unsupported {
+    fn new(what: String) -> Self {
+        Self { what }
+    }
+}
+
+/// A kernel as lanes.
+#[derive(Debug)]
+pub(crate) struct Program {
+    steps: Vec<Step>,
+    held: Vec<Held>,
+    /// Where each register begins.
+    at: Vec<usize>,
+    words: usize,
+    /// What is told to each block, by register.
+    inputs: Vec<(usize, Input)>,
+    /// Lanes of a block.
+    pub(crate) lanes: usize,
+    pub(crate) layout: Layout,
+    pub(crate) workgroup: [u32; 3],
+    shared_words: usize,
+    own_words: usize,
+}
+
+/// What one block does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// The first invocation of a row, or the workgroup's id.
+    pub(crate) first: [u32; 3],
+    /// Lanes that are invocations; the others do nothing that is seen.
+    pub(crate) lanes: usize,
+}
+
+/// Lanes of a row.
+const ROW_LANES: usize = 128;
+/// Rows shorter than this run as workgroups.
+const SHORT_ROW: u64 = 32;
+/// The most invocations of a workgroup.
+const MOST_INVOCATIONS: u32 = 4096;
+
+impl Program {
+    /// What blocks are to be for ranges of this extent along x.
+    pub(crate) fn layout(facts: &Facts, extent: u64) -> Layout {
+        let module = facts.module();
+        let entry = facts.entry_index();
+        let uses_workgroup = module
+            .global_variables
+            .iter()
+            .any(|(_, variable)| variable.space == AddressSpace::WorkGroup)
+            || module
+                .functions
+                .iter()
+                .any(|(_, function)| waits(&function.body))
+            || waits(&module.entry_points[entry].function.body);
+        let is_flat = facts.workgroup[1] == 1 && facts.workgroup[2] == 1;
+        if uses_workgroup || (extent < SHORT_ROW && !is_flat) {
+            Layout::Workgroup
+        } else {
+            Layout::Row
+        }
+    }
+
+    /// The program of a kernel.
+    pub(crate) fn new(facts: &Facts, layout: Layout) -> Result<Self, Unsupported> {
+        let (module, info) = (facts.module(), facts.info());
+        let entry = facts.entry_index();
+        let invocations = facts.workgroup.iter().product::<u32>();
+        if layout == Layout::Workgroup && invocations > MOST_INVOCATIONS {
+            return Err(Unsupported::new(format!(
+                "workgroups of {invocations} invocations, more than {MOST_INVOCATIONS},"
+            )));
+        }
+        let lanes = match layout {
+            Layout::Row => ROW_LANES,
+            Layout::Workgroup => (invocations as usize).next_multiple_of(CHUNK),
+        };
+        let mut memories = HashMap::new();
+        let mut shared_words = 0;
+        let mut layouter = naga::proc::Layouter::default();
+        layouter
+            .update(module.to_ctx())
+            .map_err(|error| Unsupported::new(error.to_string()))?;
+        for (handle, variable) in module.global_variables.iter() {
+            if variable.space == AddressSpace::WorkGroup {
+                memories.insert(handle, (Memory::Shared, shared_words));
+                shared_words += layouter[variable.ty].size.div_ceil(16) * 4;
+            }
+            if let Some(place) = &variable.binding {
+                let is_it = |binding: &crate::kernel::Binding| {
+                    binding.group == place.group && binding.binding == place.binding
+                };
+                if let Some(place) = facts.bindings.iter().position(is_it) {
+                    memories.insert(handle, (Memory::Bound(place as u32), 0));
+                }
+            }
+        }
+        let lowered = lower::lower(module, info, entry, layout, &memories)?;
+        let held = lowered.builder.held;
+        let (steps, at, words) = run::place(&lowered.builder.ops, &held, lanes);
+        let inputs = held.iter().enumerate().filter_map(|(i, held)| match held {
+            Held::Input(input @ (Input::Global(_) | Input::Workgroup(_))) => Some((i, *input)),
+            _ => None,
+        });
+        Ok(Self {
+            inputs: inputs.collect(),
+            steps,
+            at,
+            words,
+            held,
+            lanes,
+            layout,
+            workgroup: facts.workgroup,
+            shared_words: shared_words as usize,
+            own_words: lowered.own_words as usize,
+        })
+    }
+}
+
+/// Whether a block waits for others of its workgroup.
+fn waits(block: &naga::Block) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::ControlBarrier(_) | Statement::WorkGroupUniformLoad { .. } => true,
+        Statement::Block(block) => waits(block),
+        Statement::If { accept, reject, .. } => waits(accept) || waits(reject),
+        Statement::Loop {
+            body, continuing, ..
+        } => waits(body) || waits(continuing),
+        Statement::Switch { cases, .. } => cases.iter().any(|case| waits(&case.body)),
+        _ => false,
+    })
+}
