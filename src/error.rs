@@ -173,6 +173,16 @@ pub enum Error {
     Dropped,
 }
 
+impl Error {
+    /// Of devices by name, each with why it can't run the dispatch, if that is known.
+    pub(crate) fn no_device<'a>(devices: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Self {
+        let told = |(name, reason): (&str, Option<&str>)| Some(format!("`{name}`: {}", reason?));
+        Self::NoDevice {
+            reasons: devices.filter_map(told).collect(),
+        }
+    }
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "none".to_owned();

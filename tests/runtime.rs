@@ -688,15 +688,20 @@ mod bad_input {
         );
     }
 
-    #[test]
-    fn a_kernel_that_no_device_can_run_is_an_error_with_reasons() {
-        let runtime = machine(&[]);
+    /// A kernel with no native body and numbers that the CPU's lanes don't have.
+    fn too_wide() -> Kernel {
         let kernel = Kernel::from_wgsl(
             "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
              @compute @workgroup_size(1) fn main() { x[0] = u32(f64(x[0]) * 0.5lf); }",
         );
+        kernel.expect("it is valid")
+    }
+
+    #[test]
+    fn a_kernel_that_no_device_can_run_is_an_error_with_reasons() {
+        let runtime = machine(&[]);
         let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
-        let dispatch = runtime.dispatch(&kernel.expect("it is valid"), 1);
+        let dispatch = runtime.dispatch(&too_wide(), 1);
         let error = message(dispatch.bind("x", &x).run());
         assert!(
             error.contains("`cpu`") && error.contains(".native(closure)"),
@@ -707,12 +712,8 @@ mod bad_input {
     #[test]
     fn a_dispatch_that_nobody_can_run_leaves_its_buffers_as_they_were() {
         let runtime = machine(&[]);
-        let kernel = Kernel::from_wgsl(
-            "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
-             @compute @workgroup_size(1) fn main() { x[0] = u32(f64(x[0]) * 0.5lf); }",
-        );
         let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
-        let dispatch = runtime.dispatch(&kernel.expect("it is valid"), 1);
+        let dispatch = runtime.dispatch(&too_wide(), 1);
         message(dispatch.bind("x", &x).run());
         assert_eq!(runtime.read(&x).expect("nothing touched it"), [7; 4]);
     }

@@ -107,8 +107,9 @@ impl Storage {
         unsafe { std::slice::from_raw_parts_mut(start, span.len() as usize) }
     }
 
-    /// The address of the span's first byte.
-    fn pointer(&self, span: Span) -> *mut u8 {
+    /// The address of the span's first byte. Whoever goes by it keeps to the rules of [`Storage::read`] and
+    /// [`Storage::write`].
+    pub(crate) fn pointer(&self, span: Span) -> *mut u8 {
         assert!(
             span.end <= self.bytes,
             "{span} reaches past {}, a buffer of {} bytes",

@@ -1042,7 +1042,6 @@ impl<'m> Lowering<'m> {
             return Err(Unsupported::new("an atomic outside of memory".to_owned()));
         };
         let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
-        let mut operands = vec![word, place];
         let code = match (fun, kind) {
             (AtomicFunction::Add, Kind::F32) => AtomicOp::AddF,
             (AtomicFunction::Subtract, Kind::F32) => AtomicOp::SubF,
@@ -1068,9 +1067,8 @@ impl<'m> Lowering<'m> {
             code = Code::CompareExchange;
             expected = Some(self.word(*compare)?);
         }
-        operands.truncate(2);
         let old = self.builder.fresh(true);
-        let mut op = Op::new(code, Some(old), &operands);
+        let mut op = Op::new(code, Some(old), &[word, place]);
         op.operands[2] = self.mask_register();
         op.operands[3] = expected;
         (op.memory, op.offset) = (memory, pointer.first);

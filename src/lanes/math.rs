@@ -28,18 +28,9 @@ impl Lowering<'_> {
         let d = words.get(3).cloned().unwrap_or_default();
         let is_float = kind == Kind::F32;
         let is_signed = kind == Kind::I32;
-        let pick = |float: Code, signed: Code, unsigned: Code| {
-            if is_float {
-                float
-            } else if is_signed {
-                signed
-            } else {
-                unsigned
-            }
-        };
         let (least, most) = (
-            pick(Code::MinF, Code::MinS, Code::MinU),
-            pick(Code::MaxF, Code::MaxS, Code::MaxU),
+            kind.pick(Code::MinF, Code::MinS, Code::MinU),
+            kind.pick(Code::MaxF, Code::MaxS, Code::MaxU),
         );
         let simple = match function {
             F::Abs if is_float => Some(Code::AbsF),

@@ -72,8 +72,13 @@ const SHORT_ROW: u64 = 32;
 const MOST_INVOCATIONS: u32 = 4096;
 
 impl Program {
-    /// What blocks are to be for ranges of this extent along x.
-    pub(crate) fn layout(facts: &Facts, extent: u64) -> Layout {
+    /// Whether rows of this extent along x are too short to fill a block while the kernel's workgroups have more of them.
+    pub(crate) fn is_short(facts: &Facts, extent: u64) -> bool {
+        extent < SHORT_ROW && (facts.workgroup[1] > 1 || facts.workgroup[2] > 1)
+    }
+
+    /// What blocks are to be.
+    fn layout(facts: &Facts, is_short: bool) -> Layout {
         let module = facts.module();
         let entry = facts.entry_index();
         let uses_workgroup = module
@@ -85,16 +90,16 @@ impl Program {
                 .iter()
                 .any(|(_, function)| waits(&function.body))
             || waits(&module.entry_points[entry].function.body);
-        let is_flat = facts.workgroup[1] == 1 && facts.workgroup[2] == 1;
-        if uses_workgroup || (extent < SHORT_ROW && !is_flat) {
+        if uses_workgroup || is_short {
             Layout::Workgroup
         } else {
             Layout::Row
         }
     }
 
-    /// The program of a kernel.
-    pub(crate) fn new(facts: &Facts, layout: Layout) -> Result<Self, Unsupported> {
+    /// The program of a kernel, for rows that are short or not.
+    pub(crate) fn new(facts: &Facts, is_short: bool) -> Result<Self, Unsupported> {
+        let layout = Self::layout(facts, is_short);
         let (module, info) = (facts.module(), facts.info());
         let entry = facts.entry_index();
         let invocations = facts.workgroup.iter().product::<u32>();

@@ -205,14 +205,22 @@ struct Run<'a> {
 impl Run<'_> {
     #[cfg(target_arch = "x86_64")]
     unsafe fn on_this_processor(&mut self) {
-        if is_x86_feature_detected!("avx512f")
+        let has_v3 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("f16c");
+        if has_v3
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
         {
             // SAFETY: the features were just found; the rest is the caller's promise.
             unsafe { self.v4() }
-        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        } else if has_v3 {
             // SAFETY: as above.
             unsafe { self.v3() }
         } else {
@@ -252,6 +260,23 @@ impl Run<'_> {
                 .cast::<Words>()
                 .read()
         }
+    }
+
+    /// The words of an operand, or a word for all lanes if there is none.
+    #[inline(always)]
+    unsafe fn read_or(&self, place: Place, chunk: usize, word: u32) -> Words {
+        if place.is_there {
+            // SAFETY: the caller's promise.
+            unsafe { self.read(place, chunk) }
+        } else {
+            [word; CHUNK]
+        }
+    }
+
+    /// The lanes of a chunk that are invocations.
+    #[inline(always)]
+    fn live_in(&self, chunk: usize) -> usize {
+        (self.live - chunk * CHUNK).min(CHUNK)
     }
 
     #[inline(always)]
@@ -357,15 +382,11 @@ impl Run<'_> {
         let (own, lanes) = (step.memory == Memory::Own, self.lanes);
         let [value, place, mask, _] = step.operands;
         for chunk in 0..self.live.div_ceil(CHUNK) {
-            let live = (self.live - chunk * CHUNK).min(CHUNK);
+            let live = self.live_in(chunk);
             // SAFETY: registers by the caller's promise; memory is checked here.
             unsafe {
                 let (words, index) = (self.read(value, chunk), self.read(place, chunk));
-                let mask = if mask.is_there {
-                    self.read(mask, chunk)
-                } else {
-                    [u32::MAX; CHUNK]
-                };
+                let mask = self.read_or(mask, chunk, u32::MAX);
                 let first = index[0] as usize + offset;
                 let is_whole = live == CHUNK && mask.iter().all(|lane| *lane != 0);
                 if is_whole && !own && is_run(&index) && first + CHUNK <= bank.len {
@@ -391,20 +412,12 @@ impl Run<'_> {
         let (bank, offset) = (self.bank(step.memory), step.offset as usize);
         let [value, place, mask, other] = step.operands;
         for chunk in 0..self.live.div_ceil(CHUNK) {
-            let live = (self.live - chunk * CHUNK).min(CHUNK);
+            let live = self.live_in(chunk);
             // SAFETY: registers by the caller's promise; memory is checked here, and words are aligned.
             unsafe {
                 let (words, index) = (self.read(value, chunk), self.read(place, chunk));
-                let mask = if mask.is_there {
-                    self.read(mask, chunk)
-                } else {
-                    [u32::MAX; CHUNK]
-                };
-                let other = if other.is_there {
-                    self.read(other, chunk)
-                } else {
-                    [0; CHUNK]
-                };
+                let mask = self.read_or(mask, chunk, u32::MAX);
+                let other = self.read_or(other, chunk, 0);
                 let mut old = [0; CHUNK];
                 for i in (0..live).filter(|i| mask[*i] != 0) {
                     let at = index[i] as usize + offset;
@@ -419,7 +432,7 @@ impl Run<'_> {
 
     unsafe fn has_lane(&self, mask: Place) -> bool {
         (0..self.live.div_ceil(CHUNK)).any(|chunk| {
-            let live = (self.live - chunk * CHUNK).min(CHUNK);
+            let live = self.live_in(chunk);
             // SAFETY: the caller's promise.
             let words = unsafe { self.read(mask, chunk) };
             words[..live].iter().any(|lane| *lane != 0)

@@ -32,6 +32,17 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What goes for floats, for signed integers, or for all else.
+    pub(crate) fn pick<T>(self, float: T, signed: T, other: T) -> T {
+        match self {
+            Kind::F32 => float,
+            Kind::I32 => signed,
+            Kind::U32 | Kind::Bool => other,
+        }
+    }
+}
+
 /// One word of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leaf {

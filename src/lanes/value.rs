@@ -332,17 +332,7 @@ impl<'m> Lowering<'m> {
                 _ => {}
             }
         }
-        let is_float = kind == Kind::F32;
-        let is_signed = kind == Kind::I32;
-        let pick = |float: Code, signed: Code, unsigned: Code| {
-            if is_float {
-                float
-            } else if is_signed {
-                signed
-            } else {
-                unsigned
-            }
-        };
+        let pick = |float, signed, unsigned| kind.pick(float, signed, unsigned);
         let (code, swap) = match op {
             BinaryOperator::Add => (pick(Code::AddF, Code::Add, Code::Add), false),
             BinaryOperator::Subtract => (pick(Code::SubF, Code::Sub, Code::Sub), false),

@@ -312,10 +312,8 @@ impl State {
 
     fn no_device(&self, dispatch: &Dispatch, operation: &Operation) -> Error {
         let reason = |i: usize| self.reason_against(dispatch, &operation.dropped, i);
-        let told = |i: usize| Some(format!("`{}`: {}", self.members[i].info.name, reason(i)?));
-        Error::NoDevice {
-            reasons: (0..self.members.len()).filter_map(told).collect(),
-        }
+        let members = self.members.iter().enumerate();
+        Error::no_device(members.map(|(i, member)| (member.info.name.as_str(), reason(i))))
     }
 }
 

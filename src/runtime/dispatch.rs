@@ -173,12 +173,10 @@ impl<'a> DispatchBuilder<'a> {
             left_out[device].is_none() && !matches!(policy, Resolved::Only(only) if only != device)
         };
         if !(0..devices.len()).any(is_able) {
-            let told = |(device, reason): (&Arc<dyn Device>, &Option<String>)| {
-                Some(format!("`{}`: {}", device.info().name, reason.as_ref()?))
-            };
-            return Err(Error::NoDevice {
-                reasons: devices.iter().zip(&left_out).filter_map(told).collect(),
-            });
+            let names = devices.iter().map(|device| device.info().name.as_str());
+            return Err(Error::no_device(
+                names.zip(left_out.iter().map(Option::as_deref)),
+            ));
         }
         let bound = bound.into_iter().flatten().collect();
         let dispatch = Dispatch {

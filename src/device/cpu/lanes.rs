@@ -4,11 +4,6 @@
 //!
 //! Invariant: every invocation of the chunk's workgroups is in exactly one block.
 
-#![expect(
-    unsafe_code,
-    reason = "blocks that run at the same time write to the same buffers"
-)]
-
 use crate::buffer::Storage;
 use crate::device::{Bound, DeviceError, Run, allocate};
 use crate::kernel::Kernel;
@@ -22,23 +17,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Parts for each thread: enough that uneven ones even out.
 const PARTS_PER_THREAD: usize = 16;
 
-/// The programs of kernels that were asked for.
+/// The programs of kernels that were asked for, by key and whether rows are short.
 #[derive(Debug, Default)]
-pub(super) struct Programs(Mutex<HashMap<(u128, Layout), Arc<Program>>>);
+pub(super) struct Programs(Mutex<HashMap<(u128, bool), Arc<Program>>>);
 
 impl Programs {
     /// The program of a kernel for ranges of this extent along x.
     pub(super) fn of(&self, kernel: &Kernel, extent: u64) -> Result<Arc<Program>, String> {
         let facts = kernel.facts().map_err(|error| error.to_string())?;
-        let layout = Program::layout(facts, extent);
+        let is_short = Program::is_short(facts, extent);
         let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs.get(&(facts.key, layout)) {
+        if let Some(program) = programs.get(&(facts.key, is_short)) {
             return Ok(program.clone());
         }
         let program =
-            Program::new(facts, layout).map_err(|error: Unsupported| error.to_string())?;
+            Program::new(facts, is_short).map_err(|error: Unsupported| error.to_string())?;
         let program = Arc::new(program);
-        programs.insert((facts.key, layout), program.clone());
+        programs.insert((facts.key, is_short), program.clone());
         Ok(program)
     }
 }
@@ -89,12 +84,10 @@ pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), De
 /// A buffer as words.
 fn words(storage: &Storage) -> Bank {
     let whole = Span::new(0, storage.bytes());
-    // SAFETY: the queue lets nobody else touch what a chunk writes, or write what it reads, until the chunk has ended. The
-    // reference ends here; the blocks go by the pointer alone.
-    let bytes = unsafe { storage.write(whole) };
+    // The queue lets nobody else touch what a chunk writes, or write what it reads, until the chunk has ended.
     Bank {
-        words: bytes.as_mut_ptr().cast(),
-        len: bytes.len() / 4,
+        words: storage.pointer(whole).cast(),
+        len: (storage.bytes() / 4) as usize,
     }
 }
 

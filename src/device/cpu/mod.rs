@@ -1,9 +1,9 @@
 //! The cores of the machine as a device.
 //!
-//! Cuts a chunk into sub-chunks and gives them to a pool of threads of its own; what a sub-chunk does is its kernel's
-//! body's affair.
+//! Cuts a chunk into parts and gives them to a pool of threads of its own; what a part does is the affair of the kernel's
+//! hand-written body, or else of its WGSL as lanes.
 //!
-//! Invariant: sub-chunks that run at the same time are lent disjoint elements of what they write.
+//! Invariant: every invocation of a chunk is run in exactly one part.
 
 mod body;
 mod lanes;
