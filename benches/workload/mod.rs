@@ -25,13 +25,16 @@ const DIFFERENT_PER_MILLE: usize = 5;
 /// How much an element may differ, as a part of the largest.
 const TOLERANCE: f32 = 1e-3;
 
-/// Runs before anything is measured.
+/// Runs before anything is measured, as long as they take no more than the time.
 const WARM_UP: usize = 4;
+const LONG_WARM_UP: Duration = Duration::from_secs(1);
 /// The same for who has to learn a split: enough to have learned.
 const WARM_UP_SPLIT: usize = 80;
-/// How long a candidate runs before it is timed, each time; once at least.
+/// How long a candidate runs before it is timed, each time; once at least, unless it takes so long that what it finds
+/// in the caches doesn't matter.
 const WARMING: Duration = Duration::from_millis(10);
-const LEAST_ROUNDS: usize = 9;
+const LONG: Duration = Duration::from_millis(200);
+const LEAST_ROUNDS: usize = 5;
 const MOST_ROUNDS: usize = 400;
 
 /// Seconds of everything measured so far, by row and candidate.
@@ -54,9 +57,13 @@ impl Times {
             } else {
                 WARM_UP
             };
-            (0..runs).for_each(|_| {
+            let start = Instant::now();
+            for run in 0..runs {
+                if run > 0 && name != "split" && start.elapsed() > LONG_WARM_UP {
+                    break;
+                }
                 work(Turn::Run);
-            });
+            }
         }
         let budget = Duration::from_secs(4) * candidates.len() as u32;
         let start = Instant::now();
@@ -67,7 +74,8 @@ impl Times {
                 // Some before, so that none pays for what the one before it left in the caches, or for processors that
                 // rested or ran hot meanwhile.
                 let warming = Instant::now();
-                while {
+                let is_long = samples.last().is_some_and(|last| *last > LONG);
+                while !is_long && {
                     work(Turn::Run);
                     warming.elapsed() < WARMING
                 } {}

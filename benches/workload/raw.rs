@@ -33,7 +33,9 @@ impl Raw {
         let usage = if is_uniform {
             wgpu::BufferUsages::UNIFORM
         } else {
-            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC
+            wgpu::BufferUsages::STORAGE
+                | wgpu::BufferUsages::COPY_SRC
+                | wgpu::BufferUsages::COPY_DST
         };
         self.device.create_buffer_init(&BufferInitDescriptor {
             label: None,
@@ -107,15 +109,26 @@ impl Raw {
     }
 
     /// Runs it once and waits.
+    #[allow(dead_code, reason = "not every bench has one dispatch a run")]
     pub fn run(&self, prepared: &Prepared, turn: usize) {
+        self.run_all(None, &[prepared], turn);
+    }
+
+    /// Zeroes a buffer if there is one to be zeroed, runs all of them in order, and waits.
+    pub fn run_all(&self, cleared: Option<&wgpu::Buffer>, all: &[&Prepared], turn: usize) {
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        pass.set_pipeline(&prepared.pipeline);
-        if let Some(group) = prepared.groups.get(turn % prepared.groups.len().max(1)) {
-            pass.set_bind_group(0, group, &[]);
+        if let Some(cleared) = cleared {
+            encoder.clear_buffer(cleared, 0, None);
         }
-        let [x, y, z] = prepared.dispatch;
-        pass.dispatch_workgroups(x, y, z);
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for prepared in all {
+            pass.set_pipeline(&prepared.pipeline);
+            if let Some(group) = prepared.groups.get(turn % prepared.groups.len().max(1)) {
+                pass.set_bind_group(0, group, &[]);
+            }
+            let [x, y, z] = prepared.dispatch;
+            pass.dispatch_workgroups(x, y, z);
+        }
         drop(pass);
         let submission = self.queue.submit([encoder.finish()]);
         let wait = wgpu::PollType::Wait {

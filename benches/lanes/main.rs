@@ -1,0 +1,294 @@
+//! WGSL on the CPU: the same kernels as lanes, on a software GPU, and as plain scalar Rust under rayon, on the same cores.
+//!
+//! Ends with a table of medians and ratios. `cargo bench --bench lanes -- heat` runs what has that in its name;
+//! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all come to the same answers.
+
+mod plain;
+#[path = "../workload/mod.rs"]
+mod workload;
+mod workloads;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use divvy::{Buffer, Kernel, Runtime};
+use plain::Plain;
+use rayon::prelude::*;
+use std::time::{Duration, Instant};
+use workload::raw::Raw;
+use workload::{Candidate, Times, Turn};
+use workloads::{Bound, Pass, Workload};
+
+const LANES: &str = "lanes";
+const GPU: &str = "software GPU";
+const PLAIN: &str = "rayon";
+
+/// A buffer by the words of its elements.
+enum Held {
+    One(Buffer<[u32; 1]>),
+    Two(Buffer<[u32; 2]>),
+    Four(Buffer<[u32; 4]>),
+}
+
+impl Held {
+    fn new(runtime: &Runtime, (width, words): &(usize, Vec<u32>)) -> divvy::Result<Self> {
+        Ok(match width {
+            1 => Held::One(runtime.buffer_from(bytemuck::cast_slice(words))?),
+            2 => Held::Two(runtime.buffer_from(bytemuck::cast_slice(words))?),
+            _ => Held::Four(runtime.buffer_from(bytemuck::cast_slice(words))?),
+        })
+    }
+
+    fn read(&self, runtime: &Runtime) -> divvy::Result<Vec<u32>> {
+        Ok(match self {
+            Held::One(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
+            Held::Two(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
+            Held::Four(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
+        })
+    }
+}
+
+/// A workload in a runtime that has the CPU alone.
+struct Lanes<'a> {
+    runtime: &'a Runtime,
+    workload: &'a Workload,
+    kernels: Vec<Kernel>,
+    buffers: Vec<Held>,
+}
+
+impl<'a> Lanes<'a> {
+    fn new(runtime: &'a Runtime, workload: &'a Workload) -> divvy::Result<Self> {
+        let kernels = workload.kernels.iter();
+        let buffers = workload.buffers.iter();
+        Ok(Self {
+            runtime,
+            workload,
+            kernels: kernels
+                .map(|wgsl| Kernel::from_wgsl(wgsl))
+                .collect::<Result<_, _>>()?,
+            buffers: buffers
+                .map(|one| Held::new(runtime, one))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn run(&self) -> divvy::Result<()> {
+        if let Some(Held::One(buffer)) = self.workload.cleared.map(|at| &self.buffers[at]) {
+            self.runtime.write(buffer, &vec![[0]; buffer.len()])?;
+        }
+        let mut events = Vec::new();
+        for pass in &self.workload.passes {
+            let mut dispatch = self
+                .runtime
+                .dispatch(&self.kernels[pass.kernel], pass.range);
+            for (name, bound) in &pass.bound {
+                dispatch = match *bound {
+                    Bound::Buffer(at) => match &self.buffers[at] {
+                        Held::One(buffer) => dispatch.bind(name, buffer),
+                        Held::Two(buffer) => dispatch.bind(name, buffer),
+                        Held::Four(buffer) => dispatch.bind(name, buffer),
+                    },
+                    Bound::Value(at) => match self.workload.values[at][..] {
+                        [a] => dispatch.value(name, [a]),
+                        [a, b] => dispatch.value(name, [a, b]),
+                        [a, b, c] => dispatch.value(name, [a, b, c]),
+                        [a, b, c, d] => dispatch.value(name, [a, b, c, d]),
+                        [a, b, c, d, e, f] => dispatch.value(name, [a, b, c, d, e, f]),
+                        _ => panic!("a value of that size isn't foreseen"),
+                    },
+                };
+            }
+            events.push(dispatch.submit()?);
+        }
+        events.iter().try_for_each(|event| event.wait().map(drop))
+    }
+}
+
+fn lanes<'a>(runtime: &'a Runtime, workload: &'a Workload) -> Candidate<'a> {
+    let lanes = Lanes::new(runtime, workload).expect("the kernels are valid");
+    let (at, is_float) = workload.answer;
+    let work = move |turn| {
+        lanes.run().expect("it runs");
+        asked(turn, || {
+            let words = lanes.buffers[at].read(runtime);
+            numbers(&words.expect("it is there"), is_float)
+        })
+    };
+    (LANES.to_owned(), Box::new(work))
+}
+
+fn software_gpu<'a>(raw: &'a Raw, workload: &'a Workload) -> Candidate<'a> {
+    let buffer = |(_, words): &(usize, Vec<u32>)| raw.buffer(bytemuck::cast_slice(words), false);
+    let buffers: Vec<_> = workload.buffers.iter().map(buffer).collect();
+    let value = |words: &Vec<u32>| raw.buffer(bytemuck::cast_slice(words), true);
+    let values: Vec<_> = workload.values.iter().map(value).collect();
+    let prepare = |pass: &Pass| {
+        let bound = pass
+            .bound
+            .iter()
+            .zip(0..)
+            .map(|((_, bound), binding)| match bound {
+                Bound::Buffer(at) => (binding, &buffers[*at]),
+                Bound::Value(at) => (binding, &values[*at]),
+            });
+        let wgsl = workload.kernels[pass.kernel];
+        raw.prepare(wgsl, "main", &[bound.collect()], groups(pass))
+    };
+    let passes: Vec<_> = workload.passes.iter().map(prepare).collect();
+    let (at, is_float) = workload.answer;
+    let work = move |turn| {
+        let cleared = workload.cleared.map(|at| &buffers[at]);
+        raw.run_all(cleared, &passes.iter().collect::<Vec<_>>(), 0);
+        asked(turn, || {
+            let words: Vec<u32> = bytemuck::pod_collect_to_vec(&raw.read(&buffers[at]));
+            numbers(&words, is_float)
+        })
+    };
+    (GPU.to_owned(), Box::new(work))
+}
+
+/// Workgroups: 16 x 16 invocations if there are two dimensions, 256 otherwise; those that a dimension has no room for go
+/// to a second one.
+fn groups(pass: &Pass) -> [u32; 3] {
+    let [x, y, _] = pass.range.map(|extent| extent as u32);
+    if y > 1 {
+        return [x.div_ceil(16), y.div_ceil(16), 1];
+    }
+    let all = x.div_ceil(256);
+    if all <= 32_768 {
+        [all, 1, 1]
+    } else {
+        [32_768, all.div_ceil(32_768), 1]
+    }
+}
+
+fn plain<'a>(workload: &'a Workload) -> Candidate<'a> {
+    let mut plain = Plain::new(workload);
+    let (at, is_float) = workload.answer;
+    let work = move |turn| {
+        plain.run();
+        asked(turn, || plain.answer(at, is_float))
+    };
+    (PLAIN.to_owned(), Box::new(work))
+}
+
+/// The answer, if it is asked for.
+fn asked(turn: Turn, answer: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
+    match turn {
+        Turn::Run => Vec::new(),
+        Turn::Answer => answer(),
+    }
+}
+
+fn numbers(words: &[u32], is_float: bool) -> Vec<f32> {
+    let number = |word: &u32| {
+        if is_float {
+            f32::from_bits(*word)
+        } else {
+            *word as f32
+        }
+    };
+    words.iter().map(number).collect()
+}
+
+/// Bytes a second of `a = b + 3 c` over arrays that no cache holds, the best of some.
+fn triad() -> f64 {
+    let n = 1 << 24;
+    let (mut a, b, c) = (vec![0.0_f32; n], vec![1.0_f32; n], vec![2.0_f32; n]);
+    let mut best = f64::INFINITY;
+    for _ in 0..9 {
+        let start = Instant::now();
+        let chunks = a
+            .par_chunks_mut(1 << 16)
+            .zip(b.par_chunks(1 << 16))
+            .zip(c.par_chunks(1 << 16));
+        chunks.for_each(|((a, b), c)| {
+            a.iter_mut()
+                .zip(b)
+                .zip(c)
+                .for_each(|((a, b), c)| *a = b + 3.0 * c);
+        });
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    12.0 * n as f64 / best
+}
+
+fn bench(criterion: &mut Criterion) {
+    let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let mut group = criterion.benchmark_group("lanes");
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_nanos(1))
+        .measurement_time(Duration::from_nanos(1));
+    let runtime = Runtime::builder()
+        .devices("cpu")
+        .without_profile_dir()
+        .build();
+    let runtime = runtime.expect("the CPU is there");
+    let raw = Raw::open();
+    let mut times = Times::default();
+    let mut rows = Vec::new();
+    for workload in workloads::all(is_small) {
+        if filter
+            .as_ref()
+            .is_some_and(|filter| !workload.name.contains(filter.as_str()))
+        {
+            continue;
+        }
+        let mut candidates = vec![lanes(&runtime, &workload)];
+        candidates.extend(raw.as_ref().map(|raw| software_gpu(raw, &workload)));
+        candidates.push(plain(&workload));
+        times.compare(&mut group, workload.name, &mut candidates);
+        drop(candidates);
+        rows.push(workload);
+    }
+    group.finish();
+    print(&times, &rows);
+}
+
+fn print(times: &Times, rows: &[Workload]) {
+    let triad = triad();
+    println!("\ntriad: {:.1} GB/s", triad / 1e9);
+    println!(
+        "\n| milliseconds | {LANES} | {GPU} | {PLAIN} | over the {GPU} | over {PLAIN} | of triad |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let (mut over_gpu, mut over_plain) = (Vec::new(), Vec::new());
+    for row in rows {
+        let median = |name| times.median(row.name, name);
+        let cell = |seconds: Option<f64>| match seconds {
+            Some(seconds) => format!("{:.2}", seconds * 1e3),
+            None => "-".to_owned(),
+        };
+        let ratio = |name| Some(median(name)? / median(LANES)?);
+        let ratios = [ratio(GPU), ratio(PLAIN)];
+        over_gpu.extend(ratios[0]);
+        over_plain.extend(ratios[1].filter(|_| !row.is_shared));
+        let part = row
+            .bytes
+            .zip(median(LANES))
+            .map(|(bytes, seconds)| bytes as f64 / seconds / triad);
+        let [gpu, plain] = ratios.map(|ratio| match ratio {
+            Some(ratio) => format!("{ratio:.2}"),
+            None => "-".to_owned(),
+        });
+        println!(
+            "| {} | {} | {} | {} | {gpu} | {plain} | {} |",
+            row.name,
+            cell(median(LANES)),
+            cell(median(GPU)),
+            cell(median(PLAIN)),
+            part.map_or_else(|| "-".to_owned(), |part| format!("{part:.2}")),
+        );
+    }
+    let mean = |ratios: &[f64]| {
+        (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
+    };
+    println!(
+        "\ngeometric means: {:.2} over the {GPU}; {:.2} over {PLAIN} where no workgroup memory is shared",
+        mean(&over_gpu),
+        mean(&over_plain)
+    );
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);
