@@ -7,9 +7,9 @@
 //! Invariant: a lane that isn't in the mask changes nothing that it, or another lane, may see later.
 
 use super::Unsupported;
-use super::build::Builder;
-use super::op::{AtomicOp, Code, Input, Label, Memory, Op, Reg};
-use super::shape::{self, Kind, PartType};
+use super::build::{Builder, Region};
+use super::op::{AtomicOp, Class, Code, Input, Label, Memory, Reg};
+use super::shape::{self, Kind, Leaf, PartType};
 use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{
     AddressSpace, AtomicFunction, Block, Expression, Function, GlobalVariable, Handle,
@@ -55,7 +55,7 @@ pub(super) struct Pointer {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Base {
     Variable(usize),
-    Memory(Memory),
+    Memory(Region),
 }
 
 /// A variable that each lane has for itself.
@@ -63,6 +63,7 @@ pub(super) enum Base {
 pub(super) struct Variable {
     id: usize,
     cells: Cells,
+    kinds: Vec<Kind>,
     /// The frame that it lives in.
     owner: usize,
 }
@@ -70,8 +71,8 @@ pub(super) struct Variable {
 #[derive(Clone, Debug)]
 enum Cells {
     Registers(Vec<Reg>),
-    /// Indexed dynamically: from this word of each lane's own memory on.
-    Own(u32),
+    /// Indexed dynamically: in each lane's own memory.
+    Own(Region),
 }
 
 /// What was found out in earlier walks, by the order in which things are met.
@@ -112,6 +113,8 @@ pub(super) struct Frame<'m> {
     /// How many statements there are around the present one.
     depth: u32,
     end: Label,
+    /// Of the lowering, where the function begins.
+    windows: u32,
     result: Option<usize>,
     exits: Vec<Exit>,
 }
@@ -135,8 +138,8 @@ pub(super) struct Lowering<'m> {
     pub(super) layout: Layout,
     pub(super) workgroup: [u32; 3],
     pub(super) builder: Builder,
-    /// The place of each buffer among the kernel's bindings; of workgroup variables, the word where they begin.
-    memories: &'m HashMap<Handle<GlobalVariable>, (Memory, u32)>,
+    /// Where buffers and workgroup variables are.
+    memories: &'m HashMap<Handle<GlobalVariable>, Region>,
     marks: Marks,
     loops: usize,
     frames_met: usize,
@@ -145,6 +148,8 @@ pub(super) struct Lowering<'m> {
     pub(super) own_words: u32,
     pub(super) frames: Vec<Frame<'m>>,
     mask: Mask,
+    /// How many loops there are around that narrow the lanes.
+    windows: u32,
 }
 
 /// What a walk leaves: a program, and how much memory a lane needs for itself.
@@ -159,7 +164,8 @@ pub(super) fn lower(
     info: &ModuleInfo,
     entry: usize,
     layout: Layout,
-    memories: &HashMap<Handle<GlobalVariable>, (Memory, u32)>,
+    memories: &HashMap<Handle<GlobalVariable>, Region>,
+    settled: &[bool],
 ) -> Result<Lowered, Unsupported> {
     let mut marks = Marks::default();
     loop {
@@ -169,7 +175,7 @@ pub(super) fn lower(
             info,
             layout,
             workgroup: module.entry_points[entry].workgroup_size,
-            builder: Builder::default(),
+            builder: Builder::new(settled.to_vec()),
             memories,
             marks,
             loops: 0,
@@ -179,6 +185,7 @@ pub(super) fn lower(
             own_words: 0,
             frames: Vec::new(),
             mask: Mask::Full,
+            windows: 0,
         };
         lowering.entry(entry)?;
         if !lowering.marks.has_changed {
@@ -256,6 +263,7 @@ impl<'m> Lowering<'m> {
             returns_diverge: self.marks.frames[id],
             depth: 0,
             end,
+            windows: self.windows,
             result: None,
             exits: Vec::new(),
         });
@@ -283,12 +291,13 @@ impl<'m> Lowering<'m> {
             self.initialize(index, &words);
         }
         self.block(&function.body)?;
-        let end = self.frame().end;
+        let (end, windows) = (self.frame().end, self.frame().windows);
         self.builder.place(end);
+        self.builder.widen(windows);
         let result = match self.frame().result {
             Some(index) => {
-                let inner = self.variable_words(index);
-                self.read_variable(index, 0, inner, None)
+                let kinds = self.variables[index].kinds.clone();
+                self.read_variable(index, 0, &kinds, None)
             }
             None => Vec::new(),
         };
@@ -299,32 +308,37 @@ impl<'m> Lowering<'m> {
 
     /// A new variable.
     fn variable(&mut self, ty: &TypeInner, owner: usize) -> Result<usize, Unsupported> {
-        let words = shape::leaves(self.module, ty)?.len();
+        let leaves = shape::leaves(self.module, ty)?;
+        let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
         let id = self.variables.len();
         if self.marks.variables.len() <= id {
             self.marks.variables.push(VariableMark::default());
         }
         let mark = self.marks.variables[id];
         let cells = if mark.is_indexed {
-            self.own_words += words as u32;
-            Cells::Own(self.own_words - words as u32)
+            let first = self.own_words;
+            self.own_words += kinds.len() as u32;
+            Cells::Own(Region {
+                memory: Memory::Own,
+                first,
+                words: Some(kinds.len() as u32),
+            })
         } else {
-            Cells::Registers(
-                (0..words)
-                    .map(|_| self.builder.fresh(mark.differs))
-                    .collect(),
-            )
+            let class = |kind: &Kind| match (mark.differs, kind) {
+                (false, _) => Class::Uniform,
+                (true, Kind::Bool) => Class::Bits,
+                (true, _) => Class::Varying,
+            };
+            let cells = kinds.iter().map(|kind| self.builder.cell(class(kind)));
+            Cells::Registers(cells.collect())
         };
-        self.variables.push(Variable { id, cells, owner });
+        self.variables.push(Variable {
+            id,
+            cells,
+            kinds,
+            owner,
+        });
         Ok(id)
-    }
-
-    fn variable_words(&self, index: usize) -> u32 {
-        match &self.variables[index].cells {
-            Cells::Registers(cells) => cells.len() as u32,
-            // Results are never indexed.
-            Cells::Own(_) => 0,
-        }
     }
 
     /// Gives a variable its first value, in every lane.
@@ -335,12 +349,10 @@ impl<'m> Lowering<'m> {
                     self.set_cell(index, cell, *word, false);
                 }
             }
-            Cells::Own(first) => {
+            Cells::Own(region) => {
                 let zero = self.builder.constant(0);
-                for (i, word) in words.iter().enumerate() {
-                    let mut op = Op::new(Code::Store, None, &[*word, zero]);
-                    (op.memory, op.offset) = (Memory::Own, first + i as u32);
-                    self.builder.ops.push(op);
+                for (word, offset) in words.iter().zip(region.first..) {
+                    self.builder.store(region, offset, zero, *word, None);
                 }
             }
         }
@@ -379,24 +391,37 @@ impl<'m> Lowering<'m> {
         &mut self,
         index: usize,
         first: u32,
-        words: u32,
+        kinds: &[Kind],
         dynamic: Option<Reg>,
     ) -> Vec<Reg> {
         match (self.variables[index].cells.clone(), dynamic) {
-            (Cells::Registers(cells), None) => cells[first as usize..(first + words) as usize]
+            (Cells::Registers(cells), None) => cells[first as usize..][..kinds.len()]
                 .iter()
-                .map(|cell| self.builder.op(Code::Copy, &[*cell]))
+                .map(|cell| self.builder.read(*cell))
                 .collect(),
             (Cells::Registers(_), Some(_)) => {
                 self.mark_variable(index, |mark| mark.is_indexed = true);
-                vec![self.builder.constant(0); words as usize]
+                vec![self.builder.constant(0); kinds.len()]
             }
-            (Cells::Own(start), dynamic) => {
+            (Cells::Own(region), dynamic) => {
                 let place = dynamic.unwrap_or_else(|| self.builder.constant(0));
-                (0..words)
-                    .map(|i| self.builder.load(Memory::Own, start + first + i, place))
+                kinds
+                    .iter()
+                    .zip(region.first + first..)
+                    .map(|(kind, offset)| self.load(region, offset, place, *kind))
                     .collect()
             }
+        }
+    }
+
+    /// A word of memory as what it means.
+    fn load(&mut self, region: Region, offset: u32, place: Reg, kind: Kind) -> Reg {
+        let word = self.builder.load(region, offset, place);
+        if kind == Kind::Bool {
+            let zero = self.builder.constant(0);
+            self.builder.op(Code::Ne, &[word, zero])
+        } else {
+            word
         }
     }
 
@@ -411,27 +436,19 @@ impl<'m> Lowering<'m> {
             (Cells::Registers(_), Some(_)) => {
                 self.mark_variable(index, |mark| mark.is_indexed = true);
             }
-            (Cells::Own(start), dynamic) => {
+            (Cells::Own(region), dynamic) => {
                 let place = dynamic.unwrap_or_else(|| self.builder.constant(0));
-                for (i, word) in words.iter().enumerate() {
-                    self.store(Memory::Own, start + first + i as u32, place, *word);
+                let mask = self.mask_register();
+                for (word, offset) in words.iter().zip(region.first + first..) {
+                    self.builder.store(region, offset, place, *word, Some(mask));
                 }
             }
         }
     }
 
-    fn store(&mut self, memory: Memory, offset: u32, place: Reg, word: Reg) {
-        let mut op = Op::new(Code::Store, None, &[word, place]);
-        op.operands[2] = self.mask_register();
-        (op.memory, op.offset) = (memory, offset);
-        self.builder.ops.push(op);
-    }
-
-    pub(super) fn mask_register(&self) -> Option<Reg> {
-        match self.mask {
-            Mask::Some(mask) => Some(mask),
-            Mask::Full | Mask::Dead => None,
-        }
+    /// The lanes that take part, as a register.
+    fn mask_register(&mut self) -> Reg {
+        self.register_of(self.mask)
     }
 
     pub(super) fn global(&self, handle: Handle<GlobalVariable>) -> Result<Pointer, Unsupported> {
@@ -446,18 +463,17 @@ impl<'m> Lowering<'m> {
                 dynamic: None,
             });
         }
-        let Some((memory, first)) = self.memories.get(&handle) else {
+        let Some(region) = self.memories.get(&handle) else {
             return Err(Unsupported::new(format!(
                 "`{}`, a variable of the address space {:?}",
                 variable.name.as_deref().unwrap_or_default(),
                 variable.space
             )));
         };
-        let base = Base::Memory(*memory);
         Ok(Pointer {
-            base,
+            base: Base::Memory(*region),
             ty,
-            first: *first,
+            first: region.first,
             dynamic: None,
         })
     }
@@ -479,17 +495,15 @@ impl<'m> Lowering<'m> {
         let leaves = shape::leaves(module, pointer.ty.inner(module))?;
         Ok(match pointer.base {
             Base::Variable(index) => {
-                self.read_variable(index, pointer.first, leaves.len() as u32, pointer.dynamic)
+                let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
+                self.read_variable(index, pointer.first, &kinds, pointer.dynamic)
             }
-            Base::Memory(memory) => {
+            Base::Memory(region) => {
                 let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
-                leaves
-                    .iter()
-                    .map(|leaf| {
-                        self.builder
-                            .load(memory, pointer.first + leaf.offset, place)
-                    })
-                    .collect()
+                let read = |leaf: &Leaf| {
+                    self.load(region, pointer.first + leaf.offset, place, leaf.kind)
+                };
+                leaves.iter().map(read).collect()
             }
         })
     }
@@ -499,12 +513,14 @@ impl<'m> Lowering<'m> {
             Base::Variable(index) => {
                 self.write_variable(index, pointer.first, words, pointer.dynamic);
             }
-            Base::Memory(memory) => {
+            Base::Memory(region) => {
                 let module = self.module;
                 let leaves = shape::leaves(module, pointer.ty.inner(module))?;
                 let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
+                let mask = self.mask_register();
                 for (leaf, word) in leaves.iter().zip(words) {
-                    self.store(memory, pointer.first + leaf.offset, place, *word);
+                    let offset = pointer.first + leaf.offset;
+                    self.builder.store(region, offset, place, *word, Some(mask));
                 }
             }
         }
@@ -619,14 +635,10 @@ impl<'m> Lowering<'m> {
         Ok(())
     }
 
-    fn ones(&mut self) -> Reg {
-        self.builder.constant(u32::MAX)
-    }
-
     /// The mask as a register.
     fn register_of(&mut self, mask: Mask) -> Reg {
         match mask {
-            Mask::Full => self.ones(),
+            Mask::Full => self.builder.input(Input::Live),
             Mask::Some(mask) => mask,
             Mask::Dead => self.builder.constant(0),
         }
@@ -634,21 +646,15 @@ impl<'m> Lowering<'m> {
 
     /// Adds the present lanes to a register.
     fn add_lanes(&mut self, to: Reg) {
-        let mask = self.register_of(self.mask);
-        self.builder
-            .ops
-            .push(Op::new(Code::Or, Some(to), &[to, mask]));
+        let mask = self.mask_register();
+        self.builder.add_lanes(to, mask);
     }
 
-    /// The lanes of the mask that have, or haven't, the condition. Always a register of its own kind: one per lane.
+    /// The lanes of the mask that have, or haven't, the condition.
     fn lanes(&mut self, mask: Mask, condition: Reg, has: bool) -> Reg {
         let all = self.register_of(mask);
-        match (has, mask) {
-            (true, Mask::Full) => condition,
-            (true, _) => self.builder.op(Code::And, &[all, condition]),
-            (false, Mask::Full) => self.builder.op(Code::Not, &[condition]),
-            (false, _) => self.builder.op(Code::AndNot, &[all, condition]),
-        }
+        let code = if has { Code::And } else { Code::AndNot };
+        self.builder.op(code, &[all, condition])
     }
 
     fn varying_if(
@@ -665,9 +671,17 @@ impl<'m> Lowering<'m> {
                 ways.push((Mask::Some(lanes), lanes, false));
                 continue;
             }
+            if self.is_light(block) {
+                self.mask = Mask::Some(lanes);
+                self.frame().diverged += 1;
+                self.within(block)?;
+                self.frame().diverged -= 1;
+                ways.push((self.mask, lanes, false));
+                continue;
+            }
             let after = self.builder.label();
             // Where a jump arrives, the lanes are those from before.
-            let kept = self.builder.fresh(true);
+            let kept = self.builder.cell(Class::Bits);
             self.builder.set(kept, lanes);
             self.builder.jump(Code::JumpIfNone, &[lanes], after);
             self.mask = Mask::Some(lanes);
@@ -715,7 +729,7 @@ impl<'m> Lowering<'m> {
     ) -> Result<(), Unsupported> {
         let outer = self.mask;
         let (other, after) = (self.builder.label(), self.builder.label());
-        let kept = self.builder.fresh(true);
+        let kept = self.builder.cell(Class::Bits);
         self.builder.jump(Code::JumpUnless, &[condition], other);
         let mut ends = [outer; 2];
         for (i, block) in [accept, reject].into_iter().enumerate() {
@@ -763,7 +777,7 @@ impl<'m> Lowering<'m> {
     /// A register for lanes, with none in it.
     fn no_lanes(&mut self) -> Reg {
         let none = self.builder.constant(0);
-        let lanes = self.builder.fresh(true);
+        let lanes = self.builder.cell(Class::Bits);
         self.builder.set(lanes, none);
         lanes
     }
@@ -782,14 +796,16 @@ impl<'m> Lowering<'m> {
             self.builder.label(),
         );
         // The lanes that are in the loop, and those that have left it.
-        let inside = self.builder.fresh(true);
+        let inside = self.builder.cell(Class::Bits);
         let left = self.no_lanes();
         let lanes = self.register_of(outer);
         self.builder.set(inside, lanes);
         self.builder.place(head);
+        self.builder.loops += 1;
         let arrived = self.no_lanes();
         if mark.is_masked {
-            self.builder.jump(Code::JumpIfNone, &[inside], exit);
+            self.windows += 1;
+            self.builder.narrow(inside, self.windows, exit);
             self.mask = Mask::Some(inside);
         }
         let (breaks, continues) = (
@@ -855,6 +871,11 @@ impl<'m> Lowering<'m> {
             self.builder.jump(Code::Jump, &[], head);
         }
         self.builder.place(exit);
+        self.builder.loops -= 1;
+        if mark.is_masked {
+            self.windows -= 1;
+            self.builder.widen(self.windows);
+        }
         self.frame().exits.pop();
         self.frame().diverged -= breaks;
         self.mask = if mark.is_masked {
@@ -1038,7 +1059,7 @@ impl<'m> Lowering<'m> {
         let kind = self.kind(value)?;
         let word = self.word(value)?;
         let pointer = self.pointer(pointer)?;
-        let Base::Memory(memory) = pointer.base else {
+        let Base::Memory(region) = pointer.base else {
             return Err(Unsupported::new("an atomic outside of memory".to_owned()));
         };
         let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
@@ -1067,12 +1088,11 @@ impl<'m> Lowering<'m> {
             code = Code::CompareExchange;
             expected = Some(self.word(*compare)?);
         }
-        let old = self.builder.fresh(true);
-        let mut op = Op::new(code, Some(old), &[word, place]);
-        op.operands[2] = self.mask_register();
-        op.operands[3] = expected;
-        (op.memory, op.offset) = (memory, pointer.first);
-        self.builder.ops.push(op);
+        let mask = Some(self.mask_register());
+        let operands = (word, expected);
+        let old = self
+            .builder
+            .atomic(code, region, pointer.first, place, operands, mask);
         if let Some(result) = result {
             let mut words = vec![old];
             if let Some(expected) = expected {
@@ -1102,6 +1122,9 @@ impl<'m> Lowering<'m> {
                 .workgroup
                 .map(|extent| self.builder.constant(extent))
                 .to_vec(),
+            BuiltIn::LocalInvocationIndex if self.layout == Layout::Workgroup => {
+                vec![self.builder.input(Input::Lane)]
+            }
             BuiltIn::LocalInvocationIndex => {
                 let mut index = self.local_id(2);
                 for axis in [1, 0] {
@@ -1132,7 +1155,11 @@ impl<'m> Lowering<'m> {
             return self.builder.constant(0);
         }
         if self.layout == Layout::Workgroup {
-            return self.builder.input(Input::Local(axis));
+            let is_line = self.workgroup[1..] == [1, 1];
+            return self.builder.input(match axis {
+                0 if is_line => Input::Lane,
+                _ => Input::Local(axis),
+            });
         }
         let id = self.builder.input(Input::Global(axis));
         let extent = self.builder.constant(self.workgroup[axis as usize]);
@@ -1161,4 +1188,38 @@ fn continues_in(block: &Block) -> bool {
         Statement::Switch { cases, .. } => cases.iter().any(|case| continues_in(&case.body)),
         _ => false,
     })
+}
+
+/// The most expressions of a branch that is cheaper to compute for nothing than to jump over.
+const LIGHT: usize = 12;
+
+impl Lowering<'_> {
+    /// Whether a branch only computes a little and sets variables.
+    fn is_light(&mut self, block: &Block) -> bool {
+        let mut expressions = 0;
+        for statement in block.iter() {
+            match statement {
+                Statement::Emit(range) => {
+                    for handle in range.clone() {
+                        let function = self.frame().function;
+                        expressions += match function.expressions[handle] {
+                            Expression::Math { .. } => LIGHT / 2,
+                            Expression::Load { pointer } if self.is_memory(pointer) => LIGHT / 2,
+                            _ => 1,
+                        };
+                    }
+                }
+                Statement::Store { pointer, .. } if !self.is_memory(*pointer) => {}
+                _ => return false,
+            }
+        }
+        expressions <= LIGHT
+    }
+
+    /// Whether it points to memory that others see.
+    fn is_memory(&mut self, pointer: Handle<Expression>) -> bool {
+        let inner = self.inner(pointer);
+        let space = inner.pointer_space();
+        !matches!(space, Some(AddressSpace::Function | AddressSpace::Private))
+    }
 }

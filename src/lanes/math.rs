@@ -162,8 +162,8 @@ impl Lowering<'_> {
             }
             F::Step => {
                 let reached = self.each(Code::LeF, &[&a, &b]);
-                let one = [self.builder.float(1.0)];
-                self.each(Code::And, &[&reached, &one])
+                let (zero, one) = ([self.builder.float(0.0)], [self.builder.float(1.0)]);
+                self.each(Code::Select, &[&one, &zero, &reached])
             }
             F::SmoothStep => {
                 let (zero, one) = ([self.builder.float(0.0)], [self.builder.float(1.0)]);

@@ -7,12 +7,16 @@
 //! Invariant: a program touches no address outside of what its kernel binds.
 
 mod build;
+mod functions;
 mod lower;
 mod math;
 mod math_words;
 mod op;
+mod place;
+mod processor;
 mod run;
 mod shape;
+mod tidy;
 mod value;
 
 pub(crate) use lower::Layout;
@@ -20,7 +24,8 @@ pub(crate) use run::{Bank, Machine};
 
 use crate::kernel::Facts;
 use naga::{AddressSpace, Statement};
-use op::{Held, Input, Memory};
+use build::Region;
+use op::{Code, Held, Input, Memory};
 use run::{CHUNK, Step};
 use std::collections::HashMap;
 
@@ -40,13 +45,17 @@ impl Unsupported {
 /// A kernel as lanes.
 #[derive(Debug)]
 pub(crate) struct Program {
+    /// What is done before the first block, and for each.
+    once: Vec<Step>,
     steps: Vec<Step>,
-    held: Vec<Held>,
-    /// Where each register begins.
-    at: Vec<usize>,
-    words: usize,
-    /// What is told to each block, by register.
+    /// Bytes of registers.
+    bytes: usize,
+    /// What is the same for all blocks, by the place of its register.
+    settled: Vec<(usize, Held)>,
+    /// What is told to each block.
     inputs: Vec<(usize, Input)>,
+    /// How deep loops are that narrow the lanes.
+    windows: usize,
     /// Lanes of a block.
     pub(crate) lanes: usize,
     pub(crate) layout: Layout,
@@ -64,8 +73,9 @@ pub(crate) struct Block {
     pub(crate) lanes: usize,
 }
 
-/// Lanes of a row.
-const ROW_LANES: usize = 128;
+/// Lanes of a row: as many of these as the nearest memory has room for the registers of.
+const ROW_LANES: [usize; 3] = [256, 128, 64];
+const NEAR_BYTES: usize = 32 << 10;
 /// Rows shorter than this run as workgroups.
 const SHORT_ROW: u64 = 32;
 /// The most invocations of a workgroup.
@@ -108,9 +118,9 @@ impl Program {
                 "workgroups of {invocations} invocations, more than {MOST_INVOCATIONS},"
             )));
         }
-        let lanes = match layout {
-            Layout::Row => ROW_LANES,
-            Layout::Workgroup => (invocations as usize).next_multiple_of(CHUNK),
+        let lanes: &[usize] = match layout {
+            Layout::Row => &ROW_LANES,
+            Layout::Workgroup => &[(invocations as usize).next_multiple_of(CHUNK)],
         };
         let mut memories = HashMap::new();
         let mut shared_words = 0;
@@ -120,31 +130,64 @@ impl Program {
             .map_err(|error| Unsupported::new(error.to_string()))?;
         for (handle, variable) in module.global_variables.iter() {
             if variable.space == AddressSpace::WorkGroup {
-                memories.insert(handle, (Memory::Shared, shared_words));
-                shared_words += layouter[variable.ty].size.div_ceil(16) * 4;
+                let words = layouter[variable.ty].size.div_ceil(4);
+                let region = Region {
+                    memory: Memory::Shared,
+                    first: shared_words,
+                    words: Some(words),
+                };
+                memories.insert(handle, region);
+                shared_words += words.next_multiple_of(4);
             }
             if let Some(place) = &variable.binding {
                 let is_it = |binding: &crate::kernel::Binding| {
                     binding.group == place.group && binding.binding == place.binding
                 };
                 if let Some(place) = facts.bindings.iter().position(is_it) {
-                    memories.insert(handle, (Memory::Bound(place as u32), 0));
+                    let region = Region {
+                        memory: Memory::Bound(place as u32),
+                        first: 0,
+                        words: None,
+                    };
+                    memories.insert(handle, region);
                 }
             }
         }
-        let lowered = lower::lower(module, info, entry, layout, &memories)?;
-        let held = lowered.builder.held;
-        let (steps, at, words) = run::place(&lowered.builder.ops, &held, lanes);
-        let inputs = held.iter().enumerate().filter_map(|(i, held)| match held {
-            Held::Input(input @ (Input::Global(_) | Input::Workgroup(_))) => Some((i, *input)),
-            _ => None,
-        });
+        let settled: Vec<bool> = facts.bindings.iter().map(|one| !one.writable).collect();
+        let lowered = lower::lower(module, info, entry, layout, &memories, &settled)?;
+        let mut builder = lowered.builder;
+        let mut ops = std::mem::take(&mut builder.first);
+        ops.append(&mut builder.ops);
+        let (held, mut once) = (builder.held, builder.once);
+        tidy::tidy(&mut once, &mut ops, &held);
+        let places = |lanes: &usize| (*lanes, place::places(&once, &ops, &held, *lanes));
+        let (lanes, places) = lanes
+            .iter()
+            .map(places)
+            .find(|(lanes, places)| {
+                places.bytes <= NEAR_BYTES || Some(lanes) == ROW_LANES.last() || layout == Layout::Workgroup
+            })
+            .ok_or_else(|| Unsupported::new("blocks without lanes".to_owned()))?;
+        let is_used = |(at, held): (&usize, &Held)| (*at != usize::MAX).then_some((*at, *held));
+        let (mut settled, mut inputs) = (Vec::new(), Vec::new());
+        for (at, held) in places.at.iter().zip(&held).filter_map(is_used) {
+            match held {
+                Held::Input(input) if !input.is_settled() => inputs.push((at, input)),
+                Held::Class(_) => {}
+                _ => settled.push((at, held)),
+            }
+        }
+        let depth = |op: &op::Op| match op.code {
+            Code::Narrow => op.offset as usize,
+            _ => 0,
+        };
         Ok(Self {
-            inputs: inputs.collect(),
-            steps,
-            at,
-            words,
-            held,
+            once: run::steps(&once, &held, &places),
+            steps: run::steps(&ops, &held, &places),
+            bytes: places.bytes.max(64),
+            settled,
+            inputs,
+            windows: ops.iter().map(depth).max().unwrap_or(0),
             lanes,
             layout,
             workgroup: facts.workgroup,

@@ -1,12 +1,12 @@
 //! The lane program: operations on registers that hold one word for each lane, or one for all of them.
 //!
-//! Data only. Built by `lower`, put in its last form by `allocate`, obeyed by `run`.
+//! Data only. Built by `lower`, tidied by `tidy`, given places by `place`, obeyed by `run`.
 //!
 //! Invariant: a jump goes to a label that the program has.
 
 use std::fmt;
 
-/// A register: a word for each lane, or one word for all lanes.
+/// A register; its class says what it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Reg(pub(crate) u32);
 
@@ -14,23 +14,48 @@ pub(crate) struct Reg(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label(pub(crate) u32);
 
-/// How a register is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// The same word for all lanes.
+/// What a register holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// One word for all lanes.
     Uniform,
+    /// A word of which the first lane has this, and each lane so much more than the one before it. Held as one word.
+    Run(u32),
     /// A word for each lane.
     Varying,
-    /// The same word for all lanes, known when the kernel is lowered.
+    /// A bit for each lane: masks, and truth values that differ.
+    Bits,
+}
+
+/// Where a register's content comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// From operations.
+    Class(Class),
+    /// Known when the kernel is lowered.
     Constant(u32),
     /// What the executor puts in before a block begins.
     Input(Input),
 }
 
+impl Held {
+    pub(crate) fn class(self) -> Class {
+        match self {
+            Held::Class(class) => class,
+            Held::Constant(_) => Class::Uniform,
+            Held::Input(input) => input.class(),
+        }
+    }
+}
+
 /// What a block is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Input {
-    /// `global_invocation_id` along an axis. Along x it differs between lanes if the block is a row.
+    /// The lanes that are invocations.
+    Live,
+    /// The number of the lane.
+    Lane,
+    /// `global_invocation_id` along an axis, of the first lane. Along x each lane has one more; only if the block is a row.
     Global(u8),
     /// `local_invocation_id` along an axis; differs between lanes. Only if the block is a workgroup.
     Local(u8),
@@ -38,6 +63,8 @@ pub(crate) enum Input {
     Workgroup(u8),
     /// `num_workgroups` along an axis.
     Workgroups(u8),
+    /// A word of something that isn't written while the kernel runs.
+    Word(Memory, u32),
     /// Elements of a runtime-sized array: the words of a buffer from a word on, divided by the words of an element.
     Length {
         /// Which buffer.
@@ -47,6 +74,25 @@ pub(crate) enum Input {
         /// Words from element to element.
         stride: u32,
     },
+}
+
+impl Input {
+    pub(crate) fn class(self) -> Class {
+        match self {
+            Input::Live => Class::Bits,
+            Input::Lane | Input::Global(0) => Class::Run(1),
+            Input::Local(_) => Class::Varying,
+            _ => Class::Uniform,
+        }
+    }
+
+    /// Whether it is the same for all blocks of a dispatch.
+    pub(crate) fn is_settled(self) -> bool {
+        !matches!(
+            self,
+            Input::Live | Input::Global(_) | Input::Workgroup(_)
+        )
+    }
 }
 
 /// Something that is addressed by words.
@@ -76,8 +122,12 @@ pub(crate) enum Code {
     PowF,
     Atan2F,
     LdexpF,
-    /// `a * b + c`.
+    /// `a * b + c`, rounded once where the processor can.
     MulAddF,
+    /// `a * b - c`.
+    MulSubF,
+    /// `c - a * b`.
+    NegMulAddF,
     NegF,
     AbsF,
     FloorF,
@@ -156,11 +206,22 @@ pub(crate) enum Code {
     PackHalf,
     UnpackHalfLow,
     UnpackHalfHigh,
-    /// `dst = memory[a + offset]`; `a` may differ between lanes. Zero past the end.
+    /// The words of a run, lane by lane.
+    Count,
+    /// On bits.
+    AndB,
+    OrB,
+    XorB,
+    AndNotB,
+    NotB,
+    CopyB,
+    /// `(a & c) | (b & !c)`.
+    SelectB,
+    /// `dst = memory[a + b + offset]`; `a` may differ between lanes, `b` is uniform or missing. Zero outside of the region.
     Load,
-    /// `memory[b + offset] = a` for the lanes of the mask `c`. Nothing past the end.
+    /// `memory[b + d + offset] = a` for the lanes of the mask `c`; `d` is uniform or missing. Nothing outside of the region.
     Store,
-    /// `dst` is what was there; `a` is the value, `b` the place, `c` the mask.
+    /// `dst`, if there is one, is what was there; `a` is the value, `b` the place, `c` the mask.
     Atomic(AtomicOp),
     /// As an atomic with the mask `c`; the value to compare with is the operation's fourth operand.
     CompareExchange,
@@ -169,7 +230,46 @@ pub(crate) enum Code {
     JumpUnless,
     /// If no lane has `a`.
     JumpIfNone,
+    /// From here on only lanes near those of `a` are computed, at a depth of `offset`; jumps if there are none.
+    Narrow,
+    /// From here on the lanes of the depth of `offset` are computed again.
+    Widen,
     Label,
+}
+
+impl Code {
+    /// Whether it yields a truth value.
+    pub(crate) fn is_comparison(self) -> bool {
+        use Code::{Eq, EqF, LeF, LeS, LeU, LtF, LtS, LtU, Ne, NeF};
+        matches!(self, EqF | NeF | LtF | LeF | Eq | Ne | LtS | LeS | LtU | LeU)
+    }
+
+    /// Whether it goes, or may go, elsewhere.
+    pub(crate) fn jumps(self) -> bool {
+        use Code::{Jump, JumpIfNone, JumpUnless, Narrow};
+        matches!(self, Jump | JumpUnless | JumpIfNone | Narrow)
+    }
+
+    /// Whether it does something beside setting its register.
+    pub(crate) fn acts(self) -> bool {
+        use Code::{Atomic, CompareExchange, Label, Store, Widen};
+        self.jumps() || matches!(self, Atomic(_) | CompareExchange | Label | Store | Widen)
+    }
+
+    /// Whether it costs so little that it may be done for nothing.
+    pub(crate) fn is_cheap(self) -> bool {
+        use Code::{
+            AbsF, AbsS, Add, AddF, And, AndNot, Copy, Count, MaxF, MaxS, MaxU, MinF, MinS, MinU, Mul,
+            MulF, Neg, NegF, Not, Or, Select, Shl, ShrS, ShrU, StoF, Sub, SubF, UtoF, Xor,
+        };
+        self.is_comparison()
+            || matches!(
+                self,
+                AbsF | AbsS | Add | AddF | And | AndNot | Copy | Count | MaxF | MaxS | MaxU | MinF
+                    | MinS | MinU | Mul | MulF | Neg | NegF | Not | Or | Select | Shl | ShrS | ShrU
+                    | StoF | Sub | SubF | UtoF | Xor
+            )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -197,8 +297,10 @@ pub(crate) struct Op {
     pub(crate) dst: Option<Reg>,
     pub(crate) operands: [Option<Reg>; 4],
     pub(crate) memory: Memory,
-    /// Words to add to an address.
+    /// Words to add to an address, wrapping.
     pub(crate) offset: u32,
+    /// The words of memory that may be touched: from here on, so many; all there are if none are said.
+    pub(crate) region: (u32, Option<u32>),
     pub(crate) label: Label,
 }
 
@@ -214,6 +316,7 @@ impl Op {
             operands: list,
             memory: Memory::Shared,
             offset: 0,
+            region: (0, None),
             label: Label(0),
         }
     }

@@ -10,49 +10,56 @@
     reason = "registers and memory are addressed by words that the program computes, each checked before it is used"
 )]
 
+use super::functions;
 use super::math_words as math;
-use super::op::{AtomicOp, Code, Held, Input, Memory, Op};
+use super::op::{AtomicOp, Class, Code, Held, Input, Memory, Op, Reg};
+use super::place::Places;
+pub(crate) use super::processor::CHUNK;
+use super::processor::{Floats, Least, Processor, Words};
 use super::{Block, Program};
 use std::array::from_fn;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Words that are computed at a time.
-pub(crate) const CHUNK: usize = 16;
+/// Where an operand is: its first byte, and whether it has something for each lane.
+#[derive(Clone, Copy, Debug)]
+struct Operand {
+    at: u32,
+    /// All ones if there is something for each lane, none if there is one word for all.
+    each: u32,
+}
 
-type Words = [u32; CHUNK];
+impl Operand {
+    /// One that may be read, though nothing comes of it.
+    const NONE: Self = Self { at: 0, each: 1 };
 
-/// Where an operand is: its first word, and words from chunk to chunk; none for what is the same in all lanes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    at: usize,
-    step: usize,
-    is_there: bool,
+    fn is_there(self) -> bool {
+        self.each != 1
+    }
 }
 
 /// An operation whose registers have places.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     code: Code,
-    dst: Place,
-    operands: [Place; 4],
+    /// One word is computed for all lanes.
+    is_uniform: bool,
+    /// Whether somebody wants the result.
+    has_result: bool,
+    /// How an access's place goes from lane to lane.
+    address: Class,
     memory: Memory,
+    dst: u32,
+    operands: [Operand; 4],
+    /// Words to add to an address; the depth of a window; how much a run goes up from lane to lane.
     offset: u32,
-    target: usize,
+    /// The words of memory that may be touched: from here on, so many.
+    first: u32,
+    words: u32,
+    target: u32,
 }
 
-/// Gives the registers their places, and jumps theirs. Returns the steps, where each register is, and words in all.
-pub(super) fn place(ops: &[Op], held: &[Held], lanes: usize) -> (Vec<Step>, Vec<usize>, usize) {
-    let mut words = 0;
-    let mut at = Vec::new();
-    let differs = |held: &Held| match held {
-        Held::Varying => true,
-        Held::Input(input) => input.differs(),
-        Held::Uniform | Held::Constant(_) => false,
-    };
-    for one in held {
-        at.push(words);
-        words += if differs(one) { lanes } else { CHUNK };
-    }
+/// Operations with their places, and jumps with theirs.
+pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
     let mut labels = std::collections::HashMap::new();
     let mut next = 0;
     for op in ops {
@@ -62,30 +69,41 @@ pub(super) fn place(ops: &[Op], held: &[Held], lanes: usize) -> (Vec<Step>, Vec<
             next += 1;
         }
     }
-    let place = |reg: Option<super::op::Reg>| {
-        reg.map_or(Place::default(), |reg| Place {
-            at: at[reg.0 as usize],
-            step: if differs(&held[reg.0 as usize]) {
-                CHUNK
-            } else {
-                0
+    let class = |reg: Reg| held[reg.0 as usize].class();
+    let operand = |reg: Option<Reg>| {
+        reg.map_or(Operand::NONE, |reg| Operand {
+            at: places.at[reg.0 as usize] as u32,
+            each: match class(reg) {
+                Class::Uniform | Class::Run(_) => 0,
+                Class::Varying | Class::Bits => u32::MAX,
             },
-            is_there: true,
         })
     };
-    let steps = ops
-        .iter()
-        .filter(|op| op.code != Code::Label)
-        .map(|op| Step {
+    let step = |op: &Op| {
+        let address = match op.code {
+            Code::Load => op.operands[0],
+            _ => op.operands[1],
+        };
+        Step {
             code: op.code,
-            dst: place(op.dst),
-            operands: op.operands.map(place),
+            is_uniform: op.dst.map(class).is_some_and(|class| {
+                matches!(class, Class::Uniform | Class::Run(_))
+            }),
+            has_result: op.dst.is_some(),
+            address: address.map_or(Class::Uniform, class),
             memory: op.memory,
+            dst: operand(op.dst).at,
+            operands: op.operands.map(operand),
             offset: op.offset,
-            target: labels.get(&op.label).copied().unwrap_or(next),
-        })
-        .collect();
-    (steps, at, words)
+            first: op.region.0,
+            words: op.region.1.unwrap_or(u32::MAX),
+            target: labels.get(&op.label).copied().unwrap_or(next) as u32,
+        }
+    };
+    ops.iter()
+        .filter(|op| op.code != Code::Label)
+        .map(step)
+        .collect()
 }
 
 /// Memory that the lanes of all blocks share.
@@ -100,82 +118,111 @@ unsafe impl Send for Bank {}
 // SAFETY: as above.
 unsafe impl Sync for Bank {}
 
+/// Sixty-four bytes of registers, where processors like them.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line(Words);
+
 /// The registers and memories that one thread runs blocks with.
 #[derive(Debug)]
 pub(crate) struct Machine<'a> {
     program: &'a Program,
-    registers: Vec<Words>,
+    registers: Vec<Line>,
     shared: Vec<u32>,
     own: Vec<u32>,
+    windows: Vec<(usize, usize)>,
     banks: &'a [Bank],
 }
 
 impl<'a> Machine<'a> {
-    /// With constants and lengths in place. `workgroups` are those of the undivided dispatch.
+    /// With what is the same for all blocks in place. `workgroups` are those of the undivided dispatch.
     pub(crate) fn new(program: &'a Program, banks: &'a [Bank], workgroups: [u32; 3]) -> Self {
+        let lanes = program.lanes;
         let mut machine = Self {
             program,
-            registers: vec![[0; CHUNK]; program.words.div_ceil(CHUNK)],
+            registers: vec![Line([0; CHUNK]); program.bytes.div_ceil(64)],
             shared: vec![0; program.shared_words],
-            own: vec![0; program.own_words * program.lanes],
+            own: vec![0; program.own_words * lanes],
+            windows: vec![(0, 0); program.windows + 1],
             banks,
         };
-        for (i, held) in program.held.iter().enumerate() {
-            match *held {
-                Held::Constant(word) => machine.fill(i, word),
-                Held::Input(Input::Workgroups(axis)) => machine.fill(i, workgroups[axis as usize]),
+        for &(at, held) in &program.settled {
+            match held {
+                Held::Constant(word) => machine.fill(at, word),
+                Held::Input(Input::Lane) => machine.fill(at, 0),
+                Held::Input(Input::Workgroups(axis)) => machine.fill(at, workgroups[axis as usize]),
+                Held::Input(Input::Word(Memory::Bound(bound), word)) => {
+                    let bank = banks[bound as usize];
+                    let word = word as usize;
+                    // SAFETY: the bank has that word.
+                    let word = (word < bank.len).then(|| unsafe { bank.words.add(word).read() });
+                    machine.fill(at, word.unwrap_or(0));
+                }
                 Held::Input(Input::Length {
                     memory: Memory::Bound(bound),
                     first,
                     stride,
                 }) => {
                     let len = banks[bound as usize].len as u32;
-                    machine.fill(i, len.saturating_sub(first) / stride.max(1));
+                    machine.fill(at, len.saturating_sub(first) / stride.max(1));
                 }
                 Held::Input(Input::Local(axis)) => {
                     let [x, y, _] = program.workgroup;
-                    let id = |lane: u32| match axis {
-                        0 => lane % x,
-                        1 => lane / x % y,
-                        _ => lane / x / y,
-                    };
-                    machine.set(i, id);
+                    for lane in 0..lanes as u32 {
+                        let id = match axis {
+                            0 => lane % x,
+                            1 => lane / x % y,
+                            _ => lane / x / y,
+                        };
+                        let (line, word) = (lane as usize / CHUNK, lane as usize % CHUNK);
+                        machine.registers[at / 64 + line].0[word] = id;
+                    }
                 }
                 _ => {}
             }
         }
+        machine.go(&program.once, lanes);
         machine
     }
 
-    fn fill(&mut self, register: usize, word: u32) {
-        self.registers[self.program.at[register] / CHUNK] = [word; CHUNK];
-    }
-
-    fn set(&mut self, register: usize, word: impl Fn(u32) -> u32) {
-        let first = self.program.at[register] / CHUNK;
-        for lane in 0..self.program.lanes {
-            self.registers[first + lane / CHUNK][lane % CHUNK] = word(lane as u32);
-        }
+    fn fill(&mut self, at: usize, word: u32) {
+        self.registers[at / 64].0 = [word; CHUNK];
     }
 
     /// Runs a block.
     pub(crate) fn run(&mut self, block: &Block) {
-        for &(i, input) in &self.program.inputs {
+        for &(at, input) in &self.program.inputs {
             match input {
-                Input::Global(0) => self.set(i, |lane| block.first[0].wrapping_add(lane)),
                 Input::Global(axis) | Input::Workgroup(axis) => {
-                    self.fill(i, block.first[axis as usize]);
+                    self.fill(at, block.first[axis as usize]);
+                }
+                Input::Live => {
+                    let lines = self.program.lanes.div_ceil(8).div_ceil(64);
+                    for (line, first) in self.registers[at / 64..][..lines]
+                        .iter_mut()
+                        .zip((0..).step_by(512))
+                    {
+                        line.0 = from_fn(|i| {
+                            let left = block.lanes.saturating_sub(first + 32 * i);
+                            if left >= 32 { u32::MAX } else { (1 << left) - 1 }
+                        });
+                    }
                 }
                 _ => {}
             }
         }
         self.shared.fill(0);
+        self.go(&self.program.steps, block.lanes);
+    }
+
+    fn go(&mut self, steps: &[Step], live: usize) {
+        self.windows[0] = (0, live.div_ceil(CHUNK));
         let mut run = Run {
-            steps: &self.program.steps,
+            steps,
             registers: self.registers.as_mut_ptr().cast(),
-            chunks: self.program.lanes / CHUNK,
+            window: self.windows[0],
+            windows: &mut self.windows,
             lanes: self.program.lanes,
-            live: block.lanes,
             shared: Bank {
                 words: self.shared.as_mut_ptr(),
                 len: self.shared.len(),
@@ -193,13 +240,37 @@ impl<'a> Machine<'a> {
 
 struct Run<'a> {
     steps: &'a [Step],
-    registers: *mut u32,
-    chunks: usize,
+    registers: *mut u8,
+    /// The chunks that are computed: from, to.
+    window: (usize, usize),
+    /// By depth.
+    windows: &'a mut [(usize, usize)],
     lanes: usize,
-    live: usize,
     shared: Bank,
     own: Bank,
     banks: &'a [Bank],
+}
+
+/// What a closure computes from the words of several operands.
+macro_rules! each {
+    ($run:ident, $step:ident, |$($word:ident),+| $body:expr) => {{
+        let mut operands = $step.operands.iter();
+        $(let $word = *operands.next().expect("there are four");)+
+        let _ = operands;
+        if $step.is_uniform {
+            $(let $word = $run.word($word);)+
+            $run.splat($step.dst, $body);
+        } else {
+            for chunk in $run.window.0..$run.window.1 {
+                $(let $word = $run.read($word, chunk);)+
+                let words: Words = from_fn(|i| {
+                    $(let $word = $word[i];)+
+                    $body
+                });
+                $run.write($step.dst, chunk, words);
+            }
+        }
+    }};
 }
 
 impl Run<'_> {
@@ -225,14 +296,14 @@ impl Run<'_> {
             unsafe { self.v3() }
         } else {
             // SAFETY: the caller's promise.
-            unsafe { self.interpret::<false>() }
+            unsafe { self.interpret::<Least>() }
         }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
     unsafe fn on_this_processor(&mut self) {
         // SAFETY: the caller's promise.
-        unsafe { self.interpret::<{ cfg!(target_arch = "aarch64") }>() }
+        unsafe { self.interpret::<Least>() }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -241,165 +312,324 @@ impl Run<'_> {
     )]
     unsafe fn v4(&mut self) {
         // SAFETY: the caller's promise.
-        unsafe { self.interpret::<true>() }
+        unsafe { self.interpret::<super::processor::V4>() }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt,f16c")]
     unsafe fn v3(&mut self) {
         // SAFETY: the caller's promise.
-        unsafe { self.interpret::<true>() }
+        unsafe { self.interpret::<super::processor::V3>() }
     }
 
     #[inline(always)]
-    unsafe fn read(&self, place: Place, chunk: usize) -> Words {
+    unsafe fn read(&self, operand: Operand, chunk: usize) -> Words {
+        let at = operand.at as usize + (chunk * size_of::<Words>() & operand.each as i32 as usize);
         // SAFETY: places lie in the registers, by the caller's promise.
-        unsafe {
-            self.registers
-                .add(place.at + chunk * place.step)
-                .cast::<Words>()
-                .read()
-        }
-    }
-
-    /// The words of an operand, or a word for all lanes if there is none.
-    #[inline(always)]
-    unsafe fn read_or(&self, place: Place, chunk: usize, word: u32) -> Words {
-        if place.is_there {
-            // SAFETY: the caller's promise.
-            unsafe { self.read(place, chunk) }
-        } else {
-            [word; CHUNK]
-        }
-    }
-
-    /// The lanes of a chunk that are invocations.
-    #[inline(always)]
-    fn live_in(&self, chunk: usize) -> usize {
-        (self.live - chunk * CHUNK).min(CHUNK)
+        unsafe { self.registers.add(at).cast::<Words>().read() }
     }
 
     #[inline(always)]
-    unsafe fn write(&mut self, place: Place, chunk: usize, words: Words) {
+    unsafe fn write(&mut self, at: u32, chunk: usize, words: Words) {
+        let at = at as usize + chunk * size_of::<Words>();
+        // SAFETY: as above.
+        unsafe { self.registers.add(at).cast::<Words>().write(words) }
+    }
+
+    /// The word of an operand that has one for all lanes.
+    #[inline(always)]
+    unsafe fn word(&self, operand: Operand) -> u32 {
+        // SAFETY: as above.
+        unsafe { self.registers.add(operand.at as usize).cast::<u32>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(&mut self, at: u32, word: u32) {
         // SAFETY: as above.
         unsafe {
             self.registers
-                .add(place.at + chunk * place.step)
+                .add(at as usize)
                 .cast::<Words>()
-                .write(words);
+                .write([word; CHUNK]);
         }
     }
 
+    /// The bits of a chunk's lanes.
     #[inline(always)]
-    unsafe fn map1(&mut self, step: &Step, f: impl Fn(u32) -> u32) {
-        for chunk in 0..if step.dst.step == 0 { 1 } else { self.chunks } {
+    unsafe fn bits(&self, operand: Operand, chunk: usize) -> u16 {
+        let at = operand.at as usize + (chunk * 2 & operand.each as i32 as usize);
+        // SAFETY: as above.
+        unsafe { self.registers.add(at).cast::<u16>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn set_bits(&mut self, at: u32, chunk: usize, bits: u16) {
+        // SAFETY: as above.
+        unsafe {
+            self.registers
+                .add(at as usize + chunk * 2)
+                .cast::<u16>()
+                .write(bits);
+        }
+    }
+
+    /// Logic on the bits of all lanes, sixty-four at a time.
+    #[inline(always)]
+    unsafe fn logic(&mut self, step: &Step, f: impl Fn(u64, u64, u64) -> u64) {
+        for word in 0..self.lanes.div_ceil(64) {
+            let read = |operand: Operand| {
+                let at = operand.at as usize + (word * 8 & operand.each as i32 as usize);
+                // SAFETY: the caller's promise.
+                unsafe { self.registers.add(at).cast::<u64>().read() }
+            };
+            let [a, b, c, _] = step.operands;
+            let found = f(read(a), read(b), read(c));
             // SAFETY: the caller's promise.
             unsafe {
-                let a = self.read(step.operands[0], chunk);
-                self.write(step.dst, chunk, from_fn(|i| f(a[i])));
+                self.registers
+                    .add(step.dst as usize + word * 8)
+                    .cast::<u64>()
+                    .write(found);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn map2(&mut self, step: &Step, f: impl Fn(u32, u32) -> u32) {
-        for chunk in 0..if step.dst.step == 0 { 1 } else { self.chunks } {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let a = self.read(step.operands[0], chunk);
-                let b = self.read(step.operands[1], chunk);
-                self.write(step.dst, chunk, from_fn(|i| f(a[i], b[i])));
+    unsafe fn compare<P: Processor>(&mut self, step: &Step, f: impl Fn(u32, u32) -> bool) {
+        let all = |is_so: bool| u32::from(is_so).wrapping_neg();
+        let [a, b, ..] = step.operands;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if step.is_uniform {
+                let found = f(self.word(a), self.word(b));
+                self.splat(step.dst, all(found));
+                return;
+            }
+            for chunk in self.window.0..self.window.1 {
+                let (a, b) = (self.read(a, chunk), self.read(b, chunk));
+                let bits = P::bits(from_fn(|i| all(f(a[i], b[i]))));
+                self.set_bits(step.dst, chunk, bits);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn map3(&mut self, step: &Step, f: impl Fn(u32, u32, u32) -> u32) {
-        for chunk in 0..if step.dst.step == 0 { 1 } else { self.chunks } {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let a = self.read(step.operands[0], chunk);
-                let b = self.read(step.operands[1], chunk);
-                let c = self.read(step.operands[2], chunk);
-                self.write(step.dst, chunk, from_fn(|i| f(a[i], b[i], c[i])));
+    unsafe fn select<P: Processor>(&mut self, step: &Step) {
+        let [a, b, c, _] = step.operands;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if step.is_uniform {
+                let chosen = if self.word(c) != 0 { a } else { b };
+                let word = self.word(chosen);
+                self.splat(step.dst, word);
+                return;
+            }
+            for chunk in self.window.0..self.window.1 {
+                let (a, b) = (self.read(a, chunk), self.read(b, chunk));
+                let c = P::words(self.bits(c, chunk));
+                self.write(
+                    step.dst,
+                    chunk,
+                    from_fn(|i| if c[i] != 0 { a[i] } else { b[i] }),
+                );
             }
         }
     }
 
-    fn bank(&self, memory: Memory) -> Bank {
-        match memory {
-            Memory::Bound(place) => self.banks[place as usize],
+    /// Functions of sixteen numbers at once.
+    #[inline(always)]
+    unsafe fn floats(&mut self, step: &Step, f: impl Fn(Floats, Floats) -> Floats) {
+        let [a, b, ..] = step.operands;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (from, to) = if step.is_uniform { (0, 1) } else { self.window };
+            for chunk in from..to {
+                let (a, b) = (self.read(a, chunk), self.read(b, chunk));
+                let found = f(a.map(f32::from_bits), b.map(f32::from_bits));
+                self.write(step.dst, chunk, found.map(f32::to_bits));
+            }
+        }
+    }
+
+    /// The memory of an access from the start of its region on, and how many words of it there are.
+    #[inline(always)]
+    fn region(&self, step: &Step) -> Bank {
+        let bank = match step.memory {
+            Memory::Bound(bound) => self.banks[bound as usize],
             Memory::Shared => self.shared,
             Memory::Own => self.own,
+        };
+        let count = match step.memory {
+            Memory::Own => bank.len / self.lanes,
+            _ => bank.len,
+        };
+        let first = (step.first as usize).min(count);
+        let by = match step.memory {
+            Memory::Own => first * self.lanes,
+            _ => first,
+        };
+        Bank {
+            words: bank.words.wrapping_add(by),
+            len: (count - first).min(step.words as usize),
         }
     }
 
+    /// The places of an access's lanes, in words from the start of its region.
     #[inline(always)]
-    unsafe fn load(&mut self, step: &Step) {
-        let (bank, offset) = (self.bank(step.memory), step.offset as usize);
-        let (own, lanes) = (step.memory == Memory::Own, self.lanes);
-        for chunk in 0..if step.dst.step == 0 { 1 } else { self.chunks } {
+    unsafe fn places(&self, step: &Step, place: Operand, more: u32, chunk: usize) -> Words {
+        // SAFETY: the caller's promise.
+        let words = unsafe { self.read(place, chunk) };
+        match step.address {
+            Class::Run(each) => {
+                from_fn(|i| words[i].wrapping_add(more).wrapping_add(((chunk * CHUNK + i) as u32).wrapping_mul(each)))
+            }
+            _ => from_fn(|i| words[i].wrapping_add(more)),
+        }
+    }
+
+    unsafe fn load_own(&mut self, step: &Step, bank: Bank, more: u32) {
+        let lanes = self.lanes;
+        for chunk in self.window.0..self.window.1 {
             // SAFETY: registers by the caller's promise; memory is checked here.
             unsafe {
-                let index = self.read(step.operands[0], chunk);
-                let first = index[0] as usize + offset;
-                let words = if own {
-                    from_fn(|i| {
-                        let at = (index[i] as usize + offset) * lanes + chunk * CHUNK + i;
-                        if at < bank.len {
-                            bank.words.add(at).read()
-                        } else {
-                            0
-                        }
-                    })
-                } else if step.operands[0].step == 0 {
-                    let word = if first < bank.len {
-                        bank.words.add(first).read()
+                let places = self.places(step, step.operands[0], more, chunk);
+                let words = from_fn(|i| {
+                    let at = places[i] as usize;
+                    if at < bank.len {
+                        bank.words.add(at * lanes + chunk * CHUNK + i).read()
                     } else {
                         0
-                    };
-                    [word; CHUNK]
-                } else if is_run(&index) && first + CHUNK <= bank.len {
-                    bank.words.add(first).cast::<Words>().read_unaligned()
-                } else {
-                    from_fn(|i| {
-                        let at = index[i] as usize + offset;
-                        if at < bank.len {
-                            bank.words.add(at).read()
-                        } else {
-                            0
-                        }
-                    })
-                };
+                    }
+                });
                 self.write(step.dst, chunk, words);
             }
         }
     }
 
     #[inline(always)]
+    unsafe fn load<P: Processor>(&mut self, step: &Step) {
+        let bank = self.region(step);
+        let [place, more, ..] = step.operands;
+        // SAFETY: registers by the caller's promise; memory is checked here.
+        unsafe {
+            let more = if more.is_there() { self.word(more) } else { 0 };
+            let more = more.wrapping_add(step.offset).wrapping_sub(step.first);
+            if step.memory == Memory::Own {
+                self.load_own(step, bank, more);
+                return;
+            }
+            if step.is_uniform {
+                let at = self.word(place).wrapping_add(more) as usize;
+                let word = if at < bank.len {
+                    bank.words.add(at).read()
+                } else {
+                    0
+                };
+                self.splat(step.dst, word);
+                return;
+            }
+            let (from, to) = self.window;
+            if let Class::Run(each @ 1) = step.address {
+                let start = self.word(place).wrapping_add(more);
+                let first = start.wrapping_add((from * CHUNK) as u32) as usize * each as usize;
+                if first + (to - from) * CHUNK <= bank.len {
+                    let words = bank.words.add(first);
+                    for chunk in from..to {
+                        let here = words.add((chunk - from) * CHUNK).cast::<Words>();
+                        self.write(step.dst, chunk, here.read_unaligned());
+                    }
+                    return;
+                }
+            }
+            for chunk in from..to {
+                let places = self.places(step, place, more, chunk);
+                let words = self.collect::<P>(bank, places);
+                self.write(step.dst, chunk, words);
+            }
+        }
+    }
+
+    /// The words at places, fast where these are in order.
+    #[inline(always)]
+    unsafe fn collect<P: Processor>(&self, bank: Bank, places: Words) -> Words {
+        let (first, apart) = (places[0] as usize, places[1].wrapping_sub(places[0]));
+        let mut differences = 0;
+        for (i, place) in places.iter().enumerate() {
+            differences |= place ^ places[0].wrapping_add(apart.wrapping_mul(i as u32));
+        }
+        // SAFETY: what is read is checked to lie in the bank.
+        unsafe {
+            if differences == 0 {
+                let at = bank.words.add(first.min(bank.len));
+                let room = bank.len.saturating_sub(first);
+                match apart {
+                    0 if room > 0 => return [at.read(); CHUNK],
+                    1 if room >= CHUNK => return at.cast::<Words>().read_unaligned(),
+                    2 if room >= 2 * CHUNK => {
+                        let both = at.cast::<[u32; 2 * CHUNK]>().read_unaligned();
+                        return from_fn(|i| both[2 * i]);
+                    }
+                    4 if room >= 4 * CHUNK => {
+                        let all = at.cast::<[u32; 4 * CHUNK]>().read_unaligned();
+                        return from_fn(|i| all[4 * i]);
+                    }
+                    _ => {}
+                }
+            }
+            P::gather(bank.words, bank.len.min(u32::MAX as usize) as u32, places)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store(&mut self, step: &Step) {
-        let (bank, offset) = (self.bank(step.memory), step.offset as usize);
-        let (own, lanes) = (step.memory == Memory::Own, self.lanes);
-        let [value, place, mask, _] = step.operands;
-        for chunk in 0..self.live.div_ceil(CHUNK) {
-            let live = self.live_in(chunk);
-            // SAFETY: registers by the caller's promise; memory is checked here.
-            unsafe {
-                let (words, index) = (self.read(value, chunk), self.read(place, chunk));
-                let mask = self.read_or(mask, chunk, u32::MAX);
-                let first = index[0] as usize + offset;
-                let is_whole = live == CHUNK && mask.iter().all(|lane| *lane != 0);
-                if is_whole && !own && is_run(&index) && first + CHUNK <= bank.len {
+        let bank = self.region(step);
+        let [value, place, mask, more] = step.operands;
+        let lanes = self.lanes;
+        // SAFETY: registers by the caller's promise; memory is checked here.
+        unsafe {
+            let more = if more.is_there() { self.word(more) } else { 0 };
+            let more = more.wrapping_add(step.offset).wrapping_sub(step.first);
+            for chunk in self.window.0..self.window.1 {
+                let mut bits = if mask.is_there() {
+                    self.bits(mask, chunk)
+                } else {
+                    u16::MAX
+                };
+                if bits == 0 {
+                    continue;
+                }
+                let words = self.read(value, chunk);
+                if step.memory == Memory::Own {
+                    let places = self.places(step, place, more, chunk);
+                    while bits != 0 {
+                        let i = bits.trailing_zeros() as usize;
+                        bits &= bits - 1;
+                        let at = places[i] as usize;
+                        if at < bank.len {
+                            let at = at * lanes + chunk * CHUNK + i;
+                            bank.words.add(at).write(words[i]);
+                        }
+                    }
+                    continue;
+                }
+                if step.address == Class::Run(1) && bits == u16::MAX {
+                    let start = self.word(place).wrapping_add(more);
+                    let first = start.wrapping_add((chunk * CHUNK) as u32) as usize;
+                    if first + CHUNK <= bank.len {
+                        bank.words.add(first).cast::<Words>().write_unaligned(words);
+                        continue;
+                    }
+                }
+                let places = self.places(step, place, more, chunk);
+                let first = places[0] as usize;
+                if bits == u16::MAX && is_run(&places) && first + CHUNK <= bank.len {
                     bank.words.add(first).cast::<Words>().write_unaligned(words);
                     continue;
                 }
-                for i in (0..live).filter(|i| mask[*i] != 0) {
-                    let at = index[i] as usize + offset;
-                    let at = if own {
-                        at * lanes + chunk * CHUNK + i
-                    } else {
-                        at
-                    };
+                while bits != 0 {
+                    let i = bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    let at = places[i] as usize;
                     if at < bank.len {
                         bank.words.add(at).write(words[i]);
                     }
@@ -408,76 +638,88 @@ impl Run<'_> {
         }
     }
 
-    unsafe fn atomic(&mut self, step: &Step, op: impl Fn(&AtomicU32, u32, u32) -> u32) {
-        let (bank, offset) = (self.bank(step.memory), step.offset as usize);
+    #[inline(always)]
+    unsafe fn atomic(&mut self, step: &Step, op: impl Fn(*mut u32, bool, u32, u32) -> u32) {
+        let bank = self.region(step);
         let [value, place, mask, other] = step.operands;
-        for chunk in 0..self.live.div_ceil(CHUNK) {
-            let live = self.live_in(chunk);
+        let more = step.offset.wrapping_sub(step.first);
+        let is_shared = matches!(step.memory, Memory::Bound(_));
+        for chunk in self.window.0..self.window.1 {
             // SAFETY: registers by the caller's promise; memory is checked here, and words are aligned.
             unsafe {
-                let (words, index) = (self.read(value, chunk), self.read(place, chunk));
-                let mask = self.read_or(mask, chunk, u32::MAX);
-                let other = self.read_or(other, chunk, 0);
+                let mut bits = self.bits(mask, chunk);
+                if bits == 0 {
+                    continue;
+                }
+                let (words, places) = (self.read(value, chunk), self.read(place, chunk));
+                let other = self.read(other, chunk);
                 let mut old = [0; CHUNK];
-                for i in (0..live).filter(|i| mask[*i] != 0) {
-                    let at = index[i] as usize + offset;
+                while bits != 0 {
+                    let i = bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    let at = places[i].wrapping_add(more) as usize;
                     if at < bank.len {
-                        old[i] = op(AtomicU32::from_ptr(bank.words.add(at)), words[i], other[i]);
+                        old[i] = op(bank.words.add(at), is_shared, words[i], other[i]);
                     }
                 }
-                self.write(step.dst, chunk, old);
+                if step.has_result {
+                    self.write(step.dst, chunk, old);
+                }
             }
         }
     }
 
-    unsafe fn has_lane(&self, mask: Place) -> bool {
-        (0..self.live.div_ceil(CHUNK)).any(|chunk| {
-            let live = self.live_in(chunk);
+    /// The chunks, of those of the window, from the first to the last that have lanes.
+    unsafe fn chunks_of(&self, mask: Operand) -> (usize, usize) {
+        let (mut first, mut end) = (usize::MAX, 0);
+        for chunk in self.window.0..self.window.1 {
             // SAFETY: the caller's promise.
-            let words = unsafe { self.read(mask, chunk) };
-            words[..live].iter().any(|lane| *lane != 0)
-        })
+            if unsafe { self.bits(mask, chunk) } != 0 {
+                first = first.min(chunk);
+                end = chunk + 1;
+            }
+        }
+        (first.min(end), end)
+    }
+
+    unsafe fn has_lane(&self, mask: Operand) -> bool {
+        // SAFETY: the caller's promise.
+        (self.window.0..self.window.1).any(|chunk| unsafe { self.bits(mask, chunk) } != 0)
     }
 
     #[inline(always)]
-    unsafe fn interpret<const FMA: bool>(&mut self) {
+    unsafe fn interpret<P: Processor>(&mut self) {
         let mut next = 0;
-        let fused = |a: f32, b: f32, c: f32| if FMA { a.mul_add(b, c) } else { a * b + c };
+        let fused = |a: f32, b: f32, c: f32| if P::FUSES { a.mul_add(b, c) } else { a * b + c };
         while next < self.steps.len() {
             let step = &self.steps[next];
             next += 1;
+            let float = f32::from_bits;
             macro_rules! float1 {
                 ($f:expr) => {
-                    self.map1(step, |a| ($f)(f32::from_bits(a)).to_bits())
+                    each!(self, step, |a| ($f)(float(a)).to_bits())
                 };
             }
             macro_rules! float2 {
                 ($f:expr) => {
-                    self.map2(step, |a, b| {
-                        ($f)(f32::from_bits(a), f32::from_bits(b)).to_bits()
-                    })
+                    each!(self, step, |a, b| ($f)(float(a), float(b)).to_bits())
                 };
             }
             macro_rules! float3 {
                 ($f:expr) => {
-                    self.map3(step, |a, b, c| {
-                        ($f)(f32::from_bits(a), f32::from_bits(b), f32::from_bits(c)).to_bits()
-                    })
+                    each!(self, step, |a, b, c| ($f)(float(a), float(b), float(c)).to_bits())
                 };
             }
             macro_rules! compare {
                 ($kind:ty, $f:expr) => {
-                    self.map2(step, |a, b| {
-                        u32::from(($f)(<$kind as Word>::of(a), <$kind as Word>::of(b)))
-                            .wrapping_neg()
-                    })
+                    self.compare::<P>(step, |a, b| ($f)(<$kind as Word>::of(a), <$kind as Word>::of(b)))
                 };
             }
             // SAFETY: the caller's promise holds for every step.
             unsafe {
                 match step.code {
-                    Code::Copy => self.map1(step, |a| a),
-                    Code::Select => self.map3(step, |a, b, c| if c != 0 { a } else { b }),
+                    Code::Copy => each!(self, step, |a| a),
+                    Code::Select => self.select::<P>(step),
                     Code::AddF => float2!(|a: f32, b: f32| a + b),
                     Code::SubF => float2!(|a: f32, b: f32| a - b),
                     Code::MulF => float2!(|a: f32, b: f32| a * b),
@@ -485,14 +727,31 @@ impl Run<'_> {
                     Code::RemF => float2!(|a: f32, b: f32| a % b),
                     Code::MinF => float2!(|a: f32, b: f32| if b < a || a.is_nan() { b } else { a }),
                     Code::MaxF => float2!(|a: f32, b: f32| if b > a || a.is_nan() { b } else { a }),
-                    Code::PowF => float2!(f32::powf),
+                    Code::PowF => self.floats(step, |a, b| functions::pow::<P>(a, b)),
                     Code::Atan2F => float2!(f32::atan2),
                     Code::LdexpF => {
-                        self.map2(step, |a, b| {
+                        each!(self, step, |a, b| {
                             math::ldexp(f32::from_bits(a), b as i32).to_bits()
                         });
                     }
                     Code::MulAddF => float3!(fused),
+                    Code::MulSubF => float3!(|a: f32, b: f32, c: f32| fused(a, b, -c)),
+                    Code::NegMulAddF => float3!(|a: f32, b: f32, c: f32| fused(-a, b, c)),
+                    Code::Count => {
+                        let first = self.word(step.operands[0]);
+                        for chunk in self.window.0..self.window.1 {
+                            let start = (chunk * CHUNK) as u32;
+                            let lane = |i: usize| (start + i as u32).wrapping_mul(step.offset);
+                            self.write(step.dst, chunk, from_fn(|i| first.wrapping_add(lane(i))));
+                        }
+                    }
+                    Code::AndB => self.logic(step, |a, b, _| a & b),
+                    Code::OrB => self.logic(step, |a, b, _| a | b),
+                    Code::XorB => self.logic(step, |a, b, _| a ^ b),
+                    Code::AndNotB => self.logic(step, |a, b, _| a & !b),
+                    Code::NotB => self.logic(step, |a, _, _| !a),
+                    Code::CopyB => self.logic(step, |a, _, _| a),
+                    Code::SelectB => self.logic(step, |a, b, c| (a & c) | (b & !c)),
                     Code::NegF => float1!(|a: f32| -a),
                     Code::AbsF => float1!(f32::abs),
                     Code::FloorF => float1!(f32::floor),
@@ -501,14 +760,14 @@ impl Run<'_> {
                     Code::TruncF => float1!(f32::trunc),
                     Code::FractF => float1!(|a: f32| a - a.floor()),
                     Code::SqrtF => float1!(f32::sqrt),
-                    Code::InverseSqrtF => float1!(|a: f32| 1.0 / a.sqrt()),
-                    Code::ExpF => float1!(f32::exp),
-                    Code::Exp2F => float1!(f32::exp2),
-                    Code::LogF => float1!(f32::ln),
-                    Code::Log2F => float1!(f32::log2),
-                    Code::SinF => float1!(f32::sin),
-                    Code::CosF => float1!(f32::cos),
-                    Code::TanF => float1!(f32::tan),
+                    Code::InverseSqrtF => self.floats(step, |a, _| P::inverse_sqrt(a)),
+                    Code::ExpF => self.floats(step, |a, _| functions::exp::<P>(a)),
+                    Code::Exp2F => self.floats(step, |a, _| functions::exp2::<P>(a)),
+                    Code::LogF => self.floats(step, |a, _| functions::log::<P>(a)),
+                    Code::Log2F => self.floats(step, |a, _| functions::log2::<P>(a)),
+                    Code::SinF => self.floats(step, |a, _| functions::sin::<P>(a)),
+                    Code::CosF => self.floats(step, |a, _| functions::cos::<P>(a)),
+                    Code::TanF => self.floats(step, |a, _| functions::tan::<P>(a)),
                     Code::AsinF => float1!(f32::asin),
                     Code::AcosF => float1!(f32::acos),
                     Code::AtanF => float1!(f32::atan),
@@ -527,94 +786,118 @@ impl Run<'_> {
                     }),
                     Code::FrexpFractionF => float1!(|a| math::frexp(a).0),
                     Code::FrexpExponentF => {
-                        self.map1(step, |a| math::frexp(f32::from_bits(a)).1 as u32);
+                        each!(self, step, |a| math::frexp(f32::from_bits(a)).1 as u32);
                     }
                     Code::QuantizeF => float1!(|a| half::f16::from_f32(a).to_f32()),
                     Code::EqF => compare!(f32, |a, b| a == b),
                     Code::NeF => compare!(f32, |a, b| a != b),
                     Code::LtF => compare!(f32, |a, b| a < b),
                     Code::LeF => compare!(f32, |a, b| a <= b),
-                    Code::Add => self.map2(step, u32::wrapping_add),
-                    Code::Sub => self.map2(step, u32::wrapping_sub),
-                    Code::Mul => self.map2(step, u32::wrapping_mul),
-                    Code::DivS => self.map2(step, |a, b| {
+                    Code::Add => each!(self, step, |a, b| u32::wrapping_add(a, b)),
+                    Code::Sub => each!(self, step, |a, b| u32::wrapping_sub(a, b)),
+                    Code::Mul => each!(self, step, |a, b| u32::wrapping_mul(a, b)),
+                    Code::DivS => each!(self, step, |a, b| {
                         let (a, b) = (a as i32, b as i32);
                         (if b == 0 { a } else { a.wrapping_div(b) }) as u32
                     }),
-                    Code::DivU => self.map2(step, |a, b| a.checked_div(b).unwrap_or(a)),
-                    Code::RemS => self.map2(step, |a, b| {
+                    Code::DivU => each!(self, step, |a, b| a.checked_div(b).unwrap_or(a)),
+                    Code::RemS => each!(self, step, |a, b| {
                         let (a, b) = (a as i32, b as i32);
                         (if b == 0 { 0 } else { a.wrapping_rem(b) }) as u32
                     }),
-                    Code::RemU => self.map2(step, |a, b| a.checked_rem(b).unwrap_or(0)),
-                    Code::Neg => self.map1(step, u32::wrapping_neg),
-                    Code::AbsS => self.map1(step, |a| (a as i32).wrapping_abs() as u32),
-                    Code::MinS => self.map2(step, |a, b| (a as i32).min(b as i32) as u32),
-                    Code::MaxS => self.map2(step, |a, b| (a as i32).max(b as i32) as u32),
-                    Code::MinU => self.map2(step, u32::min),
-                    Code::MaxU => self.map2(step, u32::max),
-                    Code::SignS => self.map1(step, |a| (a as i32).signum() as u32),
-                    Code::And => self.map2(step, |a, b| a & b),
-                    Code::Or => self.map2(step, |a, b| a | b),
-                    Code::Xor => self.map2(step, |a, b| a ^ b),
-                    Code::AndNot => self.map2(step, |a, b| a & !b),
-                    Code::Not => self.map1(step, |a| !a),
-                    Code::Shl => self.map2(step, |a, b| a << (b & 31)),
-                    Code::ShrS => self.map2(step, |a, b| ((a as i32) >> (b & 31)) as u32),
-                    Code::ShrU => self.map2(step, |a, b| a >> (b & 31)),
+                    Code::RemU => each!(self, step, |a, b| a.checked_rem(b).unwrap_or(0)),
+                    Code::Neg => each!(self, step, |a| u32::wrapping_neg(a)),
+                    Code::AbsS => each!(self, step, |a| (a as i32).wrapping_abs() as u32),
+                    Code::MinS => each!(self, step, |a, b| (a as i32).min(b as i32) as u32),
+                    Code::MaxS => each!(self, step, |a, b| (a as i32).max(b as i32) as u32),
+                    Code::MinU => each!(self, step, |a, b| u32::min(a, b)),
+                    Code::MaxU => each!(self, step, |a, b| u32::max(a, b)),
+                    Code::SignS => each!(self, step, |a| (a as i32).signum() as u32),
+                    Code::And => each!(self, step, |a, b| a & b),
+                    Code::Or => each!(self, step, |a, b| a | b),
+                    Code::Xor => each!(self, step, |a, b| a ^ b),
+                    Code::AndNot => each!(self, step, |a, b| a & !b),
+                    Code::Not => each!(self, step, |a| !a),
+                    Code::Shl => each!(self, step, |a, b| a << (b & 31)),
+                    Code::ShrS => each!(self, step, |a, b| ((a as i32) >> (b & 31)) as u32),
+                    Code::ShrU => each!(self, step, |a, b| a >> (b & 31)),
                     Code::Eq => compare!(u32, |a, b| a == b),
                     Code::Ne => compare!(u32, |a, b| a != b),
                     Code::LtS => compare!(i32, |a, b| a < b),
                     Code::LeS => compare!(i32, |a, b| a <= b),
                     Code::LtU => compare!(u32, |a, b| a < b),
                     Code::LeU => compare!(u32, |a, b| a <= b),
-                    Code::LeadingZeros => self.map1(step, u32::leading_zeros),
-                    Code::TrailingZeros => self.map1(step, u32::trailing_zeros),
-                    Code::CountOnes => self.map1(step, u32::count_ones),
-                    Code::ReverseBits => self.map1(step, u32::reverse_bits),
-                    Code::FirstLeadingU => self.map1(step, math::first_leading),
-                    Code::FirstLeadingS => self.map1(step, |a| {
+                    Code::LeadingZeros => each!(self, step, |a| u32::leading_zeros(a)),
+                    Code::TrailingZeros => each!(self, step, |a| u32::trailing_zeros(a)),
+                    Code::CountOnes => each!(self, step, |a| u32::count_ones(a)),
+                    Code::ReverseBits => each!(self, step, |a| u32::reverse_bits(a)),
+                    Code::FirstLeadingU => each!(self, step, |a| math::first_leading(a)),
+                    Code::FirstLeadingS => each!(self, step, |a| {
                         math::first_leading(if (a as i32) < 0 { !a } else { a })
                     }),
                     Code::FirstTrailing => {
-                        self.map1(step, |a| if a == 0 { u32::MAX } else { a.trailing_zeros() })
+                        each!(self, step, |a| if a == 0 { u32::MAX } else { a.trailing_zeros() })
                     }
-                    Code::ExtractS => self.map3(step, |a, b, c| math::extract(a, b, c, true)),
-                    Code::ExtractU => self.map3(step, |a, b, c| math::extract(a, b, c, false)),
-                    Code::FtoS => self.map1(step, |a| f32::from_bits(a) as i32 as u32),
-                    Code::FtoU => self.map1(step, |a| f32::from_bits(a) as u32),
-                    Code::StoF => self.map1(step, |a| (a as i32 as f32).to_bits()),
-                    Code::UtoF => self.map1(step, |a| (a as f32).to_bits()),
-                    Code::PackHalf => self.map2(step, |a, b| {
+                    Code::ExtractS => each!(self, step, |a, b, c| math::extract(a, b, c, true)),
+                    Code::ExtractU => each!(self, step, |a, b, c| math::extract(a, b, c, false)),
+                    Code::FtoS => each!(self, step, |a| f32::from_bits(a) as i32 as u32),
+                    Code::FtoU => each!(self, step, |a| f32::from_bits(a) as u32),
+                    Code::StoF => each!(self, step, |a| (a as i32 as f32).to_bits()),
+                    Code::UtoF => each!(self, step, |a| (a as f32).to_bits()),
+                    Code::PackHalf => each!(self, step, |a, b| {
                         let [a, b] = [a, b].map(|word| half::f16::from_f32(f32::from_bits(word)));
                         u32::from(a.to_bits()) | u32::from(b.to_bits()) << 16
                     }),
                     Code::UnpackHalfLow => {
-                        self.map1(step, |a| half::f16::from_bits(a as u16).to_f32().to_bits())
+                        each!(self, step, |a| half::f16::from_bits(a as u16).to_f32().to_bits())
                     }
-                    Code::UnpackHalfHigh => self.map1(step, |a| {
+                    Code::UnpackHalfHigh => each!(self, step, |a| {
                         half::f16::from_bits((a >> 16) as u16).to_f32().to_bits()
                     }),
-                    Code::Load => self.load(step),
+                    Code::Load => self.load::<P>(step),
                     Code::Store => self.store(step),
-                    Code::Atomic(op) => self.atomic(step, |word, value, _| apply(op, word, value)),
-                    Code::CompareExchange => self.atomic(step, |word, value, expected| {
+                    Code::Atomic(AtomicOp::Add) => {
+                        self.atomic(step, |at, is_shared, value, _| {
+                            if is_shared {
+                                AtomicU32::from_ptr(at).fetch_add(value, Ordering::Relaxed)
+                            } else {
+                                let old = at.read();
+                                at.write(old.wrapping_add(value));
+                                old
+                            }
+                        });
+                    }
+                    Code::Atomic(op) => self.atomic(step, |at, _, value, _| {
+                        apply(op, AtomicU32::from_ptr(at), value)
+                    }),
+                    Code::CompareExchange => self.atomic(step, |at, _, value, expected| {
                         let order = Ordering::Relaxed;
+                        let word = AtomicU32::from_ptr(at);
                         match word.compare_exchange(expected, value, order, order) {
                             Ok(old) | Err(old) => old,
                         }
                     }),
-                    Code::Jump => next = step.target,
+                    Code::Jump => next = step.target as usize,
                     Code::JumpUnless => {
-                        if self.read(step.operands[0], 0)[0] == 0 {
-                            next = step.target;
+                        if self.word(step.operands[0]) == 0 {
+                            next = step.target as usize;
                         }
                     }
                     Code::JumpIfNone => {
                         if !self.has_lane(step.operands[0]) {
-                            next = step.target;
+                            next = step.target as usize;
                         }
                     }
+                    Code::Narrow => {
+                        let depth = step.offset as usize;
+                        self.window = self.windows[depth - 1];
+                        self.window = self.chunks_of(step.operands[0]);
+                        self.windows[depth] = self.window;
+                        if self.window.0 == self.window.1 {
+                            next = step.target as usize;
+                        }
+                    }
+                    Code::Widen => self.window = self.windows[step.offset as usize],
                     Code::Label => {}
                 }
             }

@@ -6,6 +6,7 @@
 //! Invariant: an expression has as many words as its type has leaves.
 
 use super::Unsupported;
+use super::build::Region;
 use super::lower::{Base, Lowering, Pointer, Value};
 use super::op::{Code, Input, Reg};
 use super::shape::{self, Kind};
@@ -157,9 +158,14 @@ impl<'m> Lowering<'m> {
                 accept,
                 reject,
             } => {
+                let kind = self.kind(*accept)?;
                 let (accept, reject) = (self.words(*accept)?, self.words(*reject)?);
                 let condition = self.words(*condition)?;
-                self.each(Code::Select, &[&accept, &reject, &condition])
+                let count = accept.len();
+                let condition = |i: usize| condition[if condition.len() == 1 { 0 } else { i }];
+                (0..count)
+                    .map(|i| self.chosen(kind, accept[i], reject[i], condition(i)))
+                    .collect()
             }
             Expression::Relational { fun, argument } => {
                 let (kind, words) = (self.kind(*argument)?, self.words(*argument)?);
@@ -197,7 +203,7 @@ impl<'m> Lowering<'m> {
             } => self.converted(*expr, *kind, *convert)?,
             Expression::ArrayLength(pointer) => {
                 let pointer = self.pointer(*pointer)?;
-                let Base::Memory(memory) = pointer.base else {
+                let Base::Memory(Region { memory, .. }) = pointer.base else {
                     return Err(Unsupported::new("the length of a variable".to_owned()));
                 };
                 let elements = shape::elements(module, pointer.ty.inner(module))?;
@@ -269,16 +275,11 @@ impl<'m> Lowering<'m> {
                     Base::Variable(_) => elements.words,
                     Base::Memory(_) => elements.stride,
                 };
-                // A runtime-sized array ends where its buffer does, which every load and store checks.
-                let index = match elements.count {
-                    Some(count) => {
-                        let last = self.builder.constant(count - 1);
-                        self.builder.op(Code::MinU, &[index, last])
-                    }
-                    None => index,
-                };
+                // Every load and store checks that it stays in its variable.
                 pointer.ty = elements.ty;
-                if let (Some(known), Some(_)) = (self.builder.known(index), elements.count) {
+                if let Some(known) = self.builder.known(index)
+                    && elements.count.is_some_and(|count| known < count)
+                {
                     pointer.first += known * step;
                     return Ok(Value::Pointer(pointer));
                 }
@@ -293,19 +294,33 @@ impl<'m> Lowering<'m> {
             Value::Words(words) => {
                 let elements = shape::elements(module, self.inner(base))?;
                 let width = elements.words as usize;
+                let kinds = shape::leaves(module, elements.ty.inner(module))?;
                 let count = words.len() / width;
                 let mut chosen = words[(count - 1) * width..].to_vec();
                 for i in (0..count - 1).rev() {
                     let number = self.builder.constant(i as u32);
-                    let is_it = vec![self.builder.op(Code::Eq, &[index, number])];
-                    chosen = self.each(
-                        Code::Select,
-                        &[&words[i * width..(i + 1) * width], &chosen, &is_it],
-                    );
+                    let is_it = self.builder.op(Code::Eq, &[index, number]);
+                    let here = words[i * width..(i + 1) * width].iter();
+                    let pairs: Vec<(Reg, Reg)> = here.copied().zip(chosen).collect();
+                    chosen = pairs
+                        .into_iter()
+                        .zip(&kinds)
+                        .map(|((yes, no), leaf)| self.chosen(leaf.kind, yes, no, is_it))
+                        .collect();
                 }
                 Ok(Value::Words(chosen))
             }
         }
+    }
+
+    /// One of two words, or of two truth values.
+    fn chosen(&mut self, kind: Kind, yes: Reg, no: Reg, condition: Reg) -> Reg {
+        if kind != Kind::Bool {
+            return self.builder.op(Code::Select, &[yes, no, condition]);
+        }
+        let yes = self.builder.op(Code::And, &[yes, condition]);
+        let no = self.builder.op(Code::AndNot, &[no, condition]);
+        self.builder.op(Code::Or, &[yes, no])
     }
 
     fn binary(
@@ -396,13 +411,14 @@ impl<'m> Lowering<'m> {
                 let zero = vec![self.builder.constant(0)];
                 return Ok(self.each(Code::Ne, &[&words, &zero]));
             }
-            (Kind::Bool, Kind::F32) => {
-                let one = vec![self.builder.float(1.0)];
-                return Ok(self.each(Code::And, &[&words, &one]));
-            }
-            (Kind::Bool, Kind::I32 | Kind::U32) => {
-                let one = vec![self.builder.constant(1)];
-                return Ok(self.each(Code::And, &[&words, &one]));
+            (Kind::Bool, Kind::F32 | Kind::I32 | Kind::U32) => {
+                let zero = vec![self.builder.constant(0)];
+                let one = vec![if to == Kind::F32 {
+                    self.builder.float(1.0)
+                } else {
+                    self.builder.constant(1)
+                }];
+                return Ok(self.each(Code::Select, &[&one, &zero, &words]));
             }
             _ => return Ok(words),
         };

@@ -1,0 +1,154 @@
+//! What the instruction sets do differently.
+//!
+//! Sixteen words at a time: most operations are plain Rust that the compiler turns into vectors; here is what it doesn't
+//! find by itself.
+//!
+//! Invariant: all implementations agree but for the last bit of a reciprocal square root and of what is fused.
+
+#![expect(unsafe_code, reason = "intrinsics")]
+
+use std::array::from_fn;
+
+/// Words that are computed at a time.
+pub(crate) const CHUNK: usize = 16;
+
+pub(super) type Words = [u32; CHUNK];
+pub(super) type Floats = [f32; CHUNK];
+
+/// An instruction set.
+pub(super) trait Processor {
+    /// Whether a product and a sum can be rounded once.
+    const FUSES: bool;
+
+    /// The highest bit of each word.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the instruction set, here and in all other functions.
+    #[inline(always)]
+    unsafe fn bits(words: Words) -> u16 {
+        let mut bits = 0;
+        for (i, word) in words.iter().enumerate() {
+            bits |= (word >> 31 << i) as u16;
+        }
+        bits
+    }
+
+    /// All ones where the bit is set, zero elsewhere.
+    #[inline(always)]
+    unsafe fn words(bits: u16) -> Words {
+        from_fn(|i| (u32::from(bits) >> i & 1).wrapping_neg())
+    }
+
+    /// `from[index]` where the index is below `len`, zero elsewhere. So many words have to be there.
+    #[inline(always)]
+    unsafe fn gather(from: *const u32, len: u32, index: Words) -> Words {
+        from_fn(|i| {
+            if index[i] < len {
+                // SAFETY: the caller's promise.
+                unsafe { from.add(index[i] as usize).read() }
+            } else {
+                0
+            }
+        })
+    }
+
+    /// One over the square root, within two units in the last place.
+    #[inline(always)]
+    unsafe fn inverse_sqrt(x: Floats) -> Floats {
+        from_fn(|i| 1.0 / x[i].sqrt())
+    }
+}
+
+/// What every processor of the target has.
+pub(super) struct Least;
+
+impl Processor for Least {
+    const FUSES: bool = cfg!(target_arch = "aarch64");
+}
+
+/// x86-64-v3: AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct V3;
+
+#[cfg(target_arch = "x86_64")]
+impl Processor for V3 {
+    const FUSES: bool = true;
+
+    #[inline(always)]
+    unsafe fn bits(words: Words) -> u16 {
+        use std::arch::x86_64::{__m256, _mm256_movemask_ps};
+        // SAFETY: the caller's promise; two vectors are as large as the words.
+        unsafe {
+            let [low, high] = std::mem::transmute::<Words, [__m256; 2]>(words);
+            (_mm256_movemask_ps(low) | _mm256_movemask_ps(high) << 8) as u16
+        }
+    }
+}
+
+/// x86-64-v4: AVX-512.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct V4;
+
+#[cfg(target_arch = "x86_64")]
+impl Processor for V4 {
+    const FUSES: bool = true;
+
+    #[inline(always)]
+    unsafe fn bits(words: Words) -> u16 {
+        use std::arch::x86_64::{__m512i, _mm512_movepi32_mask};
+        // SAFETY: the caller's promise; the vector is as large as the words.
+        unsafe { _mm512_movepi32_mask(std::mem::transmute::<Words, __m512i>(words)) }
+    }
+
+    #[inline(always)]
+    unsafe fn words(bits: u16) -> Words {
+        use std::arch::x86_64::{__m512i, _mm512_movm_epi32};
+        // SAFETY: as above.
+        unsafe { std::mem::transmute::<__m512i, Words>(_mm512_movm_epi32(bits)) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(from: *const u32, len: u32, index: Words) -> Words {
+        use std::arch::x86_64::{
+            __m512i, _mm512_cmplt_epu32_mask, _mm512_mask_i32gather_epi32, _mm512_set1_epi32,
+            _mm512_setzero_si512,
+        };
+        // The instruction takes indices as signed.
+        let len = len.min(i32::MAX as u32);
+        // SAFETY: the caller's promise; what lies beyond isn't read.
+        unsafe {
+            let index = std::mem::transmute::<Words, __m512i>(index);
+            let is_inside = _mm512_cmplt_epu32_mask(index, _mm512_set1_epi32(len as i32));
+            let words = _mm512_mask_i32gather_epi32::<4>(
+                _mm512_setzero_si512(),
+                is_inside,
+                index,
+                from.cast(),
+            );
+            std::mem::transmute::<__m512i, Words>(words)
+        }
+    }
+
+    /// An estimate of 14 bits, and a step of Newton's.
+    #[inline(always)]
+    unsafe fn inverse_sqrt(x: Floats) -> Floats {
+        use std::arch::x86_64::{__m512, _mm512_rsqrt14_ps};
+        // SAFETY: as above.
+        let first = unsafe {
+            let estimate = _mm512_rsqrt14_ps(std::mem::transmute::<Floats, __m512>(x));
+            std::mem::transmute::<__m512, Floats>(estimate)
+        };
+        from_fn(|i| {
+            let y = first[i];
+            let rest = (0.5 * x[i] * y).mul_add(-y, 0.5);
+            let better = y.mul_add(rest, y);
+            // Of zero and infinity the estimate is exact, and the step isn't a number.
+            if x[i] == 0.0 || x[i] == f32::INFINITY {
+                y
+            } else {
+                better
+            }
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! Takes out of a program what it does for nothing.
+//!
+//! Copies that are read before what they were copied from changes, results that are moved at once, products that are only
+//! added, and what nobody reads. Works on stretches without labels, which are walked from front to back.
+//!
+//! Invariant: what is stored, and in which order, stays as it was.
+
+use super::op::{Code, Held, Op, Reg};
+
+/// Tidies what is done before the first block, and for each block.
+pub(super) fn tidy(once: &mut Vec<Op>, ops: &mut Vec<Op>, held: &[Held]) {
+    Stretches::new(ops, held).forward_copies();
+    Stretches::new(ops, held).retarget();
+    Stretches::new(ops, held).fuse();
+    drop_unread(once, ops, held.len());
+}
+
+/// A program with what is known of its registers.
+struct Stretches<'a> {
+    ops: &'a mut Vec<Op>,
+    held: &'a [Held],
+    /// The number of the stretch that each operation is in.
+    stretch: Vec<u32>,
+    /// How many jumps there are before each operation.
+    jumps: Vec<u32>,
+    /// Where each register is read and written, in order.
+    reads: Vec<Vec<usize>>,
+    writes: Vec<Vec<usize>>,
+    dead: Vec<bool>,
+}
+
+impl<'a> Stretches<'a> {
+    fn new(ops: &'a mut Vec<Op>, held: &'a [Held]) -> Self {
+        let (mut reads, mut writes) = (vec![Vec::new(); held.len()], vec![Vec::new(); held.len()]);
+        let (mut stretch, mut jumps) = (Vec::new(), Vec::new());
+        let (mut labels, mut jumped) = (0, 0);
+        for (place, op) in ops.iter().enumerate() {
+            labels += u32::from(op.code == Code::Label);
+            stretch.push(labels);
+            jumps.push(jumped);
+            jumped += u32::from(op.code.jumps() || op.code == Code::Widen);
+            for reg in op.operands.iter().flatten() {
+                reads[reg.0 as usize].push(place);
+            }
+            if let Some(reg) = op.dst {
+                writes[reg.0 as usize].push(place);
+            }
+        }
+        Self {
+            dead: vec![false; ops.len()],
+            ops,
+            held,
+            stretch,
+            jumps,
+            reads,
+            writes,
+        }
+    }
+
+    fn class_is_same(&self, a: Reg, b: Reg) -> bool {
+        self.held[a.0 as usize].class() == self.held[b.0 as usize].class()
+    }
+
+    /// Where the register is written next after a place.
+    fn next_write(&self, reg: Reg, place: usize) -> usize {
+        let writes = &self.writes[reg.0 as usize];
+        let next = writes.partition_point(|write| *write <= place);
+        writes.get(next).copied().unwrap_or(usize::MAX)
+    }
+
+    /// Whether the register is read or written between two places, both excluded.
+    fn is_touched(&self, reg: Reg, from: usize, to: usize) -> bool {
+        let is_in = |places: &Vec<usize>| {
+            let next = places.partition_point(|place| *place <= from);
+            places.get(next).is_some_and(|place| *place < to)
+        };
+        is_in(&self.reads[reg.0 as usize]) || is_in(&self.writes[reg.0 as usize])
+    }
+
+    /// Reads one register wherever the other was read.
+    fn replace(&mut self, old: Reg, new: Reg) {
+        let reads = std::mem::take(&mut self.reads[old.0 as usize]);
+        for &read in &reads {
+            for operand in self.ops[read].operands.iter_mut().flatten() {
+                if *operand == old {
+                    *operand = new;
+                }
+            }
+        }
+        let all = &mut self.reads[new.0 as usize];
+        all.extend(reads);
+        all.sort_unstable();
+    }
+
+    fn is_copy(op: &Op) -> Option<(Reg, Reg)> {
+        match (op.code, op.dst, op.operands[0]) {
+            (Code::Copy | Code::CopyB, Some(dst), Some(from)) => Some((dst, from)),
+            _ => None,
+        }
+    }
+
+    /// Reads what was copied instead of the copy, where it is still the same.
+    fn forward_copies(mut self) {
+        for place in 0..self.ops.len() {
+            let Some((dst, from)) = Self::is_copy(&self.ops[place]) else {
+                continue;
+            };
+            if self.writes[dst.0 as usize].len() != 1 || !self.class_is_same(dst, from) {
+                continue;
+            }
+            let until = self.next_write(from, place);
+            let stretch = self.stretch[place];
+            let is_near =
+                |read: &usize| *read > place && *read <= until && self.stretch[*read] == stretch;
+            if self.reads[dst.0 as usize].iter().all(is_near) {
+                self.replace(dst, from);
+                self.dead[place] = true;
+            }
+        }
+        self.sweep();
+    }
+
+    /// Computes at once in the register that a result is moved to.
+    fn retarget(mut self) {
+        for place in 0..self.ops.len() {
+            let Some((dst, from)) = Self::is_copy(&self.ops[place]) else {
+                continue;
+            };
+            let [made] = self.writes[from.0 as usize][..] else {
+                continue;
+            };
+            let stretch = self.stretch[place];
+            let can_move = made < place
+                && self.stretch[made] == stretch
+                && self.jumps[made] == self.jumps[place]
+                && !self.ops[made].code.acts()
+                && self.class_is_same(dst, from)
+                && !self.is_touched(dst, made, place);
+            if !can_move {
+                continue;
+            }
+            let until = self.next_write(dst, place);
+            let is_near = |read: &usize| *read <= until && self.stretch[*read] == stretch;
+            if !self.reads[from.0 as usize].iter().all(is_near) {
+                continue;
+            }
+            self.reads[from.0 as usize].retain(|read| *read != place);
+            self.replace(from, dst);
+            self.ops[made].dst = Some(dst);
+            self.dead[place] = true;
+            let writes = &mut self.writes[dst.0 as usize];
+            if let Some(write) = writes.iter_mut().find(|write| **write == place) {
+                *write = made;
+            }
+            writes.sort_unstable();
+        }
+        self.sweep();
+    }
+
+    /// Multiplies and adds in one operation where the product is needed nowhere else.
+    fn fuse(mut self) {
+        for place in 0..self.ops.len() {
+            let op = self.ops[place];
+            let [Some(a), Some(b), ..] = op.operands else {
+                continue;
+            };
+            let ways = match op.code {
+                Code::AddF => [(a, b, Code::MulAddF), (b, a, Code::MulAddF)],
+                Code::SubF => [(a, b, Code::MulSubF), (b, a, Code::NegMulAddF)],
+                _ => continue,
+            };
+            for (product, other, code) in ways {
+                let [made] = self.writes[product.0 as usize][..] else {
+                    continue;
+                };
+                let factors = self.ops[made].operands;
+                let [Some(x), Some(y), ..] = factors else {
+                    continue;
+                };
+                let is_alone = self.ops[made].code == Code::MulF
+                    && made < place
+                    && !self.dead[made]
+                    && self.stretch[made] == self.stretch[place]
+                    && self.reads[product.0 as usize] == [place]
+                    && a != b
+                    && self.next_write(x, made) >= place
+                    && self.next_write(y, made) >= place;
+                if !is_alone {
+                    continue;
+                }
+                let op = &mut self.ops[place];
+                op.code = code;
+                op.operands = [Some(x), Some(y), Some(other), None];
+                self.dead[made] = true;
+                for factor in [x, y] {
+                    let reads = &mut self.reads[factor.0 as usize];
+                    reads.retain(|read| *read != made);
+                    reads.push(place);
+                    reads.sort_unstable();
+                }
+                break;
+            }
+        }
+        self.sweep();
+    }
+
+    /// Takes out the dead.
+    fn sweep(self) {
+        let mut dead = self.dead.into_iter();
+        self.ops.retain(|_| !dead.next().unwrap_or(false));
+    }
+}
+
+/// Takes out what sets a register that nobody reads, and what was done for it alone.
+fn drop_unread(once: &mut Vec<Op>, ops: &mut Vec<Op>, registers: usize) {
+    // Reads by what sets the same register don't count.
+    let is_other = |op: &Op, reg: &Reg| op.dst != Some(*reg);
+    let mut reads = vec![0_u32; registers];
+    for op in once.iter().chain(ops.iter()) {
+        for reg in op.operands.iter().flatten().filter(|reg| is_other(op, reg)) {
+            reads[reg.0 as usize] += 1;
+        }
+    }
+    loop {
+        let before = once.len() + ops.len();
+        for list in [&mut *ops, &mut *once] {
+            let mut kept: Vec<Op> = Vec::with_capacity(list.len());
+            for mut op in list.drain(..).rev() {
+                let is_read = op.dst.is_some_and(|reg| reads[reg.0 as usize] > 0);
+                if !is_read && op.code.acts() {
+                    op.dst = None;
+                }
+                if is_read || op.code.acts() {
+                    kept.push(op);
+                    continue;
+                }
+                for reg in op.operands.iter().flatten().filter(|reg| is_other(&op, reg)) {
+                    reads[reg.0 as usize] -= 1;
+                }
+            }
+            kept.reverse();
+            *list = kept;
+        }
+        if once.len() + ops.len() == before {
+            return;
+        }
+    }
+}
