@@ -1,7 +1,8 @@
 //! WGSL on the CPU: the same kernels as lanes, on a software GPU, and as plain scalar Rust under rayon, on the same cores.
 //!
 //! Ends with a table of medians and ratios. `cargo bench --bench lanes -- heat` runs what has that in its name;
-//! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all come to the same answers.
+//! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all come to the same answers, and `DIVVY_BENCH_ALONE=1` times the
+//! lanes alone.
 
 mod plain;
 #[path = "../workload/mod.rs"]
@@ -213,6 +214,7 @@ fn triad() -> f64 {
 
 fn bench(criterion: &mut Criterion) {
     let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
+    let is_alone = std::env::var_os("DIVVY_BENCH_ALONE").is_some();
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let mut group = criterion.benchmark_group("lanes");
     group
@@ -235,8 +237,10 @@ fn bench(criterion: &mut Criterion) {
             continue;
         }
         let mut candidates = vec![lanes(&runtime, &workload)];
-        candidates.extend(raw.as_ref().map(|raw| software_gpu(raw, &workload)));
-        candidates.push(plain(&workload));
+        if !is_alone {
+            candidates.extend(raw.as_ref().map(|raw| software_gpu(raw, &workload)));
+            candidates.push(plain(&workload));
+        }
         times.compare(&mut group, workload.name, &mut candidates);
         drop(candidates);
         rows.push(workload);

@@ -65,7 +65,7 @@ impl Times {
                 work(Turn::Run);
             }
         }
-        let budget = Duration::from_secs(4) * candidates.len() as u32;
+        let budget = Duration::from_secs(2) * candidates.len() as u32;
         let start = Instant::now();
         while samples[0].len() < LEAST_ROUNDS
             || (start.elapsed() < budget && samples[0].len() < MOST_ROUNDS)
@@ -99,7 +99,7 @@ impl Times {
     /// processors do that share a memory and a clock, with nobody splitting anything.
     #[allow(dead_code, reason = "not every bench asks")]
     pub fn at_once(candidates: &mut [Candidate<'_>], is_one: impl Fn(&str) -> bool) -> f64 {
-        let (least, budget) = (4, Duration::from_secs(4));
+        let (least, budget) = (4, Duration::from_secs(2));
         let chosen: Vec<_> = candidates
             .iter_mut()
             .filter(|(name, _)| is_one(name))

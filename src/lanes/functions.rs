@@ -5,13 +5,12 @@
 //!
 //! Invariant: errors stay below what the WGSL specification allows ("Accuracy of built-in functions").
 
-use super::processor::{Floats, Processor};
-use std::array::from_fn;
+use super::processor::{Floats, Processor, lanes};
 
 /// `a * b + c`, rounded once where the processor can.
 #[inline(always)]
 fn fused<P: Processor>(a: Floats, b: Floats, c: Floats) -> Floats {
-    from_fn(|i| {
+    lanes(|i| {
         if P::FUSES {
             a[i].mul_add(b[i], c[i])
         } else {
@@ -34,7 +33,7 @@ fn polynomial<P: Processor>(x: Floats, coefficients: &[f32]) -> Floats {
 #[inline(always)]
 fn rounded(x: Floats) -> Floats {
     const SHIFT: f32 = 12_582_912.0;
-    from_fn(|i| (x[i] + SHIFT) - SHIFT)
+    lanes(|i| (x[i] + SHIFT) - SHIFT)
 }
 
 /// `e^r 2^n` for a small r and an integer n.
@@ -51,9 +50,9 @@ fn power<P: Processor>(r: Floats, n: Floats) -> Floats {
             0.5,
         ],
     );
-    let square = from_fn(|i| r[i] * r[i]);
+    let square = lanes(|i| r[i] * r[i]);
     let rest = fused::<P>(p, square, r);
-    from_fn(|i| {
+    lanes(|i| {
         // In two steps, as either may leave the range of one.
         let n = n[i] as i32;
         let half = n >> 1;
@@ -64,27 +63,27 @@ fn power<P: Processor>(r: Floats, n: Floats) -> Floats {
 
 #[inline(always)]
 pub(super) fn exp<P: Processor>(x: Floats) -> Floats {
-    let near: Floats = from_fn(|i| x[i].clamp(-104.0, 90.0));
-    let n = rounded(from_fn(|i| near[i] * std::f32::consts::LOG2_E));
+    let near: Floats = lanes(|i| x[i].clamp(-104.0, 90.0));
+    let n = rounded(lanes(|i| near[i] * std::f32::consts::LOG2_E));
     let r = fused::<P>(n, [-0.693_359_4; 16], near);
     let r = fused::<P>(n, [2.121_944_4e-4; 16], r);
     let found = power::<P>(r, n);
-    from_fn(|i| if x[i].is_nan() { x[i] } else { found[i] })
+    lanes(|i| if x[i].is_nan() { x[i] } else { found[i] })
 }
 
 #[inline(always)]
 pub(super) fn exp2<P: Processor>(x: Floats) -> Floats {
-    let near: Floats = from_fn(|i| x[i].clamp(-151.0, 129.0));
+    let near: Floats = lanes(|i| x[i].clamp(-151.0, 129.0));
     let n = rounded(near);
-    let r = from_fn(|i| (near[i] - n[i]) * std::f32::consts::LN_2);
+    let r = lanes(|i| (near[i] - n[i]) * std::f32::consts::LN_2);
     let found = power::<P>(r, n);
-    from_fn(|i| if x[i].is_nan() { x[i] } else { found[i] })
+    lanes(|i| if x[i].is_nan() { x[i] } else { found[i] })
 }
 
 /// The logarithm of the part of a number between the square roots of a half and of two, and the exponent.
 #[inline(always)]
 fn log_parts<P: Processor>(x: Floats) -> (Floats, Floats) {
-    let scaled: Floats = from_fn(|i| {
+    let scaled: Floats = lanes(|i| {
         if x[i] < f32::MIN_POSITIVE {
             x[i] * 8_388_608.0
         } else {
@@ -93,8 +92,8 @@ fn log_parts<P: Processor>(x: Floats) -> (Floats, Floats) {
     });
     // The exponent that leaves the rest between those roots.
     const ROOT: u32 = 0x3f35_04f3;
-    let exponent: [i32; 16] = from_fn(|i| (scaled[i].to_bits().wrapping_sub(ROOT) as i32) >> 23);
-    let part: Floats = from_fn(|i| {
+    let exponent: [i32; 16] = lanes(|i| (scaled[i].to_bits().wrapping_sub(ROOT) as i32) >> 23);
+    let part: Floats = lanes(|i| {
         f32::from_bits(scaled[i].to_bits().wrapping_sub((exponent[i] << 23) as u32)) - 1.0
     });
     let p = polynomial::<P>(
@@ -111,11 +110,11 @@ fn log_parts<P: Processor>(x: Floats) -> (Floats, Floats) {
             0.333_333_31,
         ],
     );
-    let square: Floats = from_fn(|i| part[i] * part[i]);
-    let cube: Floats = from_fn(|i| part[i] * square[i]);
-    let rest = fused::<P>(square, [-0.5; 16], from_fn(|i| cube[i] * p[i]));
-    let log = from_fn(|i| part[i] + rest[i]);
-    let exponent = from_fn(|i| {
+    let square: Floats = lanes(|i| part[i] * part[i]);
+    let cube: Floats = lanes(|i| part[i] * square[i]);
+    let rest = fused::<P>(square, [-0.5; 16], lanes(|i| cube[i] * p[i]));
+    let log = lanes(|i| part[i] + rest[i]);
+    let exponent = lanes(|i| {
         let less = if x[i] < f32::MIN_POSITIVE { 23 } else { 0 };
         (exponent[i] - less) as f32
     });
@@ -125,15 +124,14 @@ fn log_parts<P: Processor>(x: Floats) -> (Floats, Floats) {
 /// What logarithms of numbers are that have none, and of the infinite.
 #[inline(always)]
 fn log_edges(x: Floats, found: Floats) -> Floats {
-    from_fn(|i| {
-        if x[i] > 0.0 && x[i] < f32::INFINITY {
-            found[i]
-        } else if x[i] == 0.0 {
+    // One at a time: a choice of several isn't made into vectors.
+    let found: Floats = lanes(|i| if x[i] < f32::INFINITY { found[i] } else { x[i] });
+    let found: Floats = lanes(|i| if x[i] < 0.0 { f32::NAN } else { found[i] });
+    lanes(|i| {
+        if x[i] == 0.0 {
             f32::NEG_INFINITY
-        } else if x[i] > 0.0 {
-            f32::INFINITY
         } else {
-            f32::NAN
+            found[i]
         }
     })
 }
@@ -148,10 +146,7 @@ pub(super) fn log<P: Processor>(x: Floats) -> Floats {
 #[inline(always)]
 pub(super) fn log2<P: Processor>(x: Floats) -> Floats {
     let (log, exponent) = log_parts::<P>(x);
-    log_edges(
-        x,
-        fused::<P>(log, [std::f32::consts::LOG2_E; 16], exponent),
-    )
+    log_edges(x, fused::<P>(log, [std::f32::consts::LOG2_E; 16], exponent))
 }
 
 /// `x^y` as the specification defines it; where there is a sign or nothing finite, as the standard library does.
@@ -162,7 +157,7 @@ pub(super) fn pow<P: Processor>(x: Floats, y: Floats) -> Floats {
         return scalar2(x, y, f32::powf);
     }
     let log = log2::<P>(x);
-    exp2::<P>(from_fn(|i| y[i] * log[i]))
+    exp2::<P>(lanes(|i| y[i] * log[i]))
 }
 
 /// Angles beyond which a few words of pi aren't enough.
@@ -171,16 +166,16 @@ const FAR: f32 = 8192.0;
 /// The sine and cosine of an angle below [`FAR`].
 #[inline(always)]
 fn near_angles<P: Processor>(x: Floats) -> (Floats, Floats) {
-    let quarters = rounded(from_fn(|i| x[i] * std::f32::consts::FRAC_2_PI));
+    let quarters = rounded(lanes(|i| x[i] * std::f32::consts::FRAC_2_PI));
     // Half of pi in parts of few bits, so that products with small integers are exact.
     let r = fused::<P>(quarters, [-1.570_312_5; 16], x);
     let r = fused::<P>(quarters, [-4.837_513e-4; 16], r);
     let r = fused::<P>(quarters, [-7.549_79e-8; 16], r);
-    let square: Floats = from_fn(|i| r[i] * r[i]);
+    let square: Floats = lanes(|i| r[i] * r[i]);
     let s = polynomial::<P>(square, &[-1.951_529_6e-4, 8.332_161e-3, -0.166_666_55]);
-    let sine = fused::<P>(s, from_fn(|i| square[i] * r[i]), r);
+    let sine = fused::<P>(s, lanes(|i| square[i] * r[i]), r);
     let c = polynomial::<P>(square, &[2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2]);
-    let fourth = from_fn(|i| square[i] * square[i]);
+    let fourth = lanes(|i| square[i] * square[i]);
     let low = fused::<P>(square, [-0.5; 16], [1.0; 16]);
     let cosine = fused::<P>(c, fourth, low);
     let turn = |i: usize, quarter: i32, sine: f32, cosine: f32| {
@@ -190,8 +185,8 @@ fn near_angles<P: Processor>(x: Floats) -> (Floats, Floats) {
         f32::from_bits(found.to_bits() ^ sign)
     };
     (
-        from_fn(|i| turn(i, 0, sine[i], cosine[i])),
-        from_fn(|i| turn(i, 1, sine[i], cosine[i])),
+        lanes(|i| turn(i, 0, sine[i], cosine[i])),
+        lanes(|i| turn(i, 1, sine[i], cosine[i])),
     )
 }
 
@@ -222,7 +217,7 @@ pub(super) fn cos<P: Processor>(x: Floats) -> Floats {
 pub(super) fn tan<P: Processor>(x: Floats) -> Floats {
     if are_near(x) {
         let (sine, cosine) = near_angles::<P>(x);
-        from_fn(|i| sine[i] / cosine[i])
+        lanes(|i| sine[i] / cosine[i])
     } else {
         scalar1(x, f32::tan)
     }
@@ -236,7 +231,7 @@ fn scalar1(x: Floats, f: fn(f32) -> f32) -> Floats {
 
 #[inline(never)]
 fn scalar2(x: Floats, y: Floats, f: fn(f32, f32) -> f32) -> Floats {
-    from_fn(|i| f(x[i], y[i]))
+    lanes(|i| f(x[i], y[i]))
 }
 
 #[cfg(test)]
@@ -288,9 +283,21 @@ mod tests {
     #[test]
     fn exponentials_err_by_few_units() {
         for fuses in [false, true] {
-            let exp = |x| if fuses { exp::<Fusing>(x) } else { exp::<Least>(x) };
+            let exp = |x| {
+                if fuses {
+                    exp::<Fusing>(x)
+                } else {
+                    exp::<Least>(x)
+                }
+            };
             assert!(worst(between(-87.0, 88.7), exp, f64::exp, units) < 3.0);
-            let exp2 = |x| if fuses { exp2::<Fusing>(x) } else { exp2::<Least>(x) };
+            let exp2 = |x| {
+                if fuses {
+                    exp2::<Fusing>(x)
+                } else {
+                    exp2::<Least>(x)
+                }
+            };
             assert!(worst(between(-126.0, 127.9), exp2, f64::exp2, units) < 3.0);
         }
         for (x, right) in [

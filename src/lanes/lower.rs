@@ -500,9 +500,8 @@ impl<'m> Lowering<'m> {
             }
             Base::Memory(region) => {
                 let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
-                let read = |leaf: &Leaf| {
-                    self.load(region, pointer.first + leaf.offset, place, leaf.kind)
-                };
+                let read =
+                    |leaf: &Leaf| self.load(region, pointer.first + leaf.offset, place, leaf.kind);
                 leaves.iter().map(read).collect()
             }
         })

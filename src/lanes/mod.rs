@@ -13,6 +13,8 @@ mod math;
 mod math_words;
 mod op;
 mod place;
+#[cfg(test)]
+mod print;
 mod processor;
 mod run;
 mod shape;
@@ -23,8 +25,8 @@ pub(crate) use lower::Layout;
 pub(crate) use run::{Bank, Machine};
 
 use crate::kernel::Facts;
-use naga::{AddressSpace, Statement};
 use build::Region;
+use naga::{AddressSpace, Statement};
 use op::{Code, Held, Input, Memory};
 use run::{CHUNK, Step};
 use std::collections::HashMap;
@@ -62,6 +64,8 @@ pub(crate) struct Program {
     pub(crate) workgroup: [u32; 3],
     shared_words: usize,
     own_words: usize,
+    #[cfg(test)]
+    text: String,
 }
 
 /// What one block does.
@@ -160,12 +164,16 @@ impl Program {
         ops.append(&mut builder.ops);
         let (held, mut once) = (builder.held, builder.once);
         tidy::tidy(&mut once, &mut ops, &held);
+        #[cfg(test)]
+        let text = print::text(&once, &ops, &held);
         let places = |lanes: &usize| (*lanes, place::places(&once, &ops, &held, *lanes));
         let (lanes, places) = lanes
             .iter()
             .map(places)
             .find(|(lanes, places)| {
-                places.bytes <= NEAR_BYTES || Some(lanes) == ROW_LANES.last() || layout == Layout::Workgroup
+                places.bytes <= NEAR_BYTES
+                    || Some(lanes) == ROW_LANES.last()
+                    || layout == Layout::Workgroup
             })
             .ok_or_else(|| Unsupported::new("blocks without lanes".to_owned()))?;
         let is_used = |(at, held): (&usize, &Held)| (*at != usize::MAX).then_some((*at, *held));
@@ -193,6 +201,8 @@ impl Program {
             workgroup: facts.workgroup,
             shared_words: shared_words as usize,
             own_words: lowered.own_words as usize,
+            #[cfg(test)]
+            text,
         })
     }
 }
@@ -209,4 +219,21 @@ fn waits(block: &naga::Block) -> bool {
         Statement::Switch { cases, .. } => cases.iter().any(|case| waits(&case.body)),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Kernel;
+
+    #[test]
+    #[ignore = "for people: prints the program of the file in WGSL"]
+    fn print_a_program() {
+        let file = std::env::var("WGSL").expect("a file is named");
+        let wgsl = std::fs::read_to_string(file).expect("it is there");
+        let kernel = Kernel::from_wgsl(&wgsl).expect("it is valid");
+        let facts = kernel.facts().expect("it is complete");
+        let program = Program::new(facts, false).expect("lanes run it");
+        println!("{}\nlanes {} bytes {}", program.text, program.lanes, program.bytes);
+    }
 }

@@ -88,10 +88,7 @@ impl Input {
 
     /// Whether it is the same for all blocks of a dispatch.
     pub(crate) fn is_settled(self) -> bool {
-        !matches!(
-            self,
-            Input::Live | Input::Global(_) | Input::Workgroup(_)
-        )
+        !matches!(self, Input::Live | Input::Global(_) | Input::Workgroup(_))
     }
 }
 
@@ -241,7 +238,10 @@ impl Code {
     /// Whether it yields a truth value.
     pub(crate) fn is_comparison(self) -> bool {
         use Code::{Eq, EqF, LeF, LeS, LeU, LtF, LtS, LtU, Ne, NeF};
-        matches!(self, EqF | NeF | LtF | LeF | Eq | Ne | LtS | LeS | LtU | LeU)
+        matches!(
+            self,
+            EqF | NeF | LtF | LeF | Eq | Ne | LtS | LeS | LtU | LeU
+        )
     }
 
     /// Whether it goes, or may go, elsewhere.
@@ -259,15 +259,40 @@ impl Code {
     /// Whether it costs so little that it may be done for nothing.
     pub(crate) fn is_cheap(self) -> bool {
         use Code::{
-            AbsF, AbsS, Add, AddF, And, AndNot, Copy, Count, MaxF, MaxS, MaxU, MinF, MinS, MinU, Mul,
-            MulF, Neg, NegF, Not, Or, Select, Shl, ShrS, ShrU, StoF, Sub, SubF, UtoF, Xor,
+            AbsF, AbsS, Add, AddF, And, AndNot, Copy, Count, MaxF, MaxS, MaxU, MinF, MinS, MinU,
+            Mul, MulF, Neg, NegF, Not, Or, Select, Shl, ShrS, ShrU, StoF, Sub, SubF, UtoF, Xor,
         };
         self.is_comparison()
             || matches!(
                 self,
-                AbsF | AbsS | Add | AddF | And | AndNot | Copy | Count | MaxF | MaxS | MaxU | MinF
-                    | MinS | MinU | Mul | MulF | Neg | NegF | Not | Or | Select | Shl | ShrS | ShrU
-                    | StoF | Sub | SubF | UtoF | Xor
+                AbsF | AbsS
+                    | Add
+                    | AddF
+                    | And
+                    | AndNot
+                    | Copy
+                    | Count
+                    | MaxF
+                    | MaxS
+                    | MaxU
+                    | MinF
+                    | MinS
+                    | MinU
+                    | Mul
+                    | MulF
+                    | Neg
+                    | NegF
+                    | Not
+                    | Or
+                    | Select
+                    | Shl
+                    | ShrS
+                    | ShrU
+                    | StoF
+                    | Sub
+                    | SubF
+                    | UtoF
+                    | Xor
             )
     }
 }

@@ -7,13 +7,22 @@
 
 #![expect(unsafe_code, reason = "intrinsics")]
 
-use std::array::from_fn;
 
 /// Words that are computed at a time.
 pub(crate) const CHUNK: usize = 16;
 
 pub(super) type Words = [u32; CHUNK];
 pub(super) type Floats = [f32; CHUNK];
+
+/// Something for each lane. As `std::array::from_fn`, but always inlined, so that it becomes vectors.
+#[inline(always)]
+pub(super) fn lanes<T: Copy + Default>(f: impl Fn(usize) -> T) -> [T; CHUNK] {
+    let mut all = [T::default(); CHUNK];
+    for (i, one) in all.iter_mut().enumerate() {
+        *one = f(i);
+    }
+    all
+}
 
 /// An instruction set.
 pub(super) trait Processor {
@@ -37,13 +46,13 @@ pub(super) trait Processor {
     /// All ones where the bit is set, zero elsewhere.
     #[inline(always)]
     unsafe fn words(bits: u16) -> Words {
-        from_fn(|i| (u32::from(bits) >> i & 1).wrapping_neg())
+        lanes(|i| (u32::from(bits) >> i & 1).wrapping_neg())
     }
 
     /// `from[index]` where the index is below `len`, zero elsewhere. So many words have to be there.
     #[inline(always)]
     unsafe fn gather(from: *const u32, len: u32, index: Words) -> Words {
-        from_fn(|i| {
+        lanes(|i| {
             if index[i] < len {
                 // SAFETY: the caller's promise.
                 unsafe { from.add(index[i] as usize).read() }
@@ -56,7 +65,7 @@ pub(super) trait Processor {
     /// One over the square root, within two units in the last place.
     #[inline(always)]
     unsafe fn inverse_sqrt(x: Floats) -> Floats {
-        from_fn(|i| 1.0 / x[i].sqrt())
+        lanes(|i| 1.0 / x[i].sqrt())
     }
 }
 
@@ -133,22 +142,26 @@ impl Processor for V4 {
     /// An estimate of 14 bits, and a step of Newton's.
     #[inline(always)]
     unsafe fn inverse_sqrt(x: Floats) -> Floats {
-        use std::arch::x86_64::{__m512, _mm512_rsqrt14_ps};
-        // SAFETY: as above.
-        let first = unsafe {
-            let estimate = _mm512_rsqrt14_ps(std::mem::transmute::<Floats, __m512>(x));
-            std::mem::transmute::<__m512, Floats>(estimate)
+        use std::arch::x86_64::{
+            __m512, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_fpclass_ps_mask,
+            _mm512_mask_mov_ps, _mm512_mul_ps, _mm512_rsqrt14_ps, _mm512_set1_ps,
         };
-        from_fn(|i| {
-            let y = first[i];
-            let rest = (0.5 * x[i] * y).mul_add(-y, 0.5);
-            let better = y.mul_add(rest, y);
-            // Of zero and infinity the estimate is exact, and the step isn't a number.
-            if x[i] == 0.0 || x[i] == f32::INFINITY {
-                y
-            } else {
-                better
-            }
-        })
+        // SAFETY: as above.
+        unsafe {
+            let x = std::mem::transmute::<Floats, __m512>(x);
+            let half = _mm512_set1_ps(0.5);
+            let estimate = _mm512_rsqrt14_ps(x);
+            let rest = _mm512_fnmadd_ps(
+                _mm512_mul_ps(_mm512_mul_ps(half, x), estimate),
+                estimate,
+                half,
+            );
+            let better = _mm512_fmadd_ps(estimate, rest, estimate);
+            // Of zeros and infinities the estimate is exact, and the step isn't a number.
+            const EXACT: i32 = 0x02 | 0x04 | 0x08 | 0x10;
+            let is_exact = _mm512_fpclass_ps_mask::<EXACT>(x);
+            let found = _mm512_mask_mov_ps(better, is_exact, estimate);
+            std::mem::transmute::<__m512, Floats>(found)
+        }
     }
 }

@@ -15,9 +15,8 @@ use super::math_words as math;
 use super::op::{AtomicOp, Class, Code, Held, Input, Memory, Op, Reg};
 use super::place::Places;
 pub(crate) use super::processor::CHUNK;
-use super::processor::{Floats, Least, Processor, Words};
+use super::processor::{Floats, Least, Processor, Words, lanes};
 use super::{Block, Program};
-use std::array::from_fn;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where an operand is: its first byte, and whether it has something for each lane.
@@ -86,9 +85,10 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
         };
         Step {
             code: op.code,
-            is_uniform: op.dst.map(class).is_some_and(|class| {
-                matches!(class, Class::Uniform | Class::Run(_))
-            }),
+            is_uniform: op
+                .dst
+                .map(class)
+                .is_some_and(|class| matches!(class, Class::Uniform | Class::Run(_))),
             has_result: op.dst.is_some(),
             address: address.map_or(Class::Uniform, class),
             memory: op.memory,
@@ -137,12 +137,12 @@ pub(crate) struct Machine<'a> {
 impl<'a> Machine<'a> {
     /// With what is the same for all blocks in place. `workgroups` are those of the undivided dispatch.
     pub(crate) fn new(program: &'a Program, banks: &'a [Bank], workgroups: [u32; 3]) -> Self {
-        let lanes = program.lanes;
+        let count = program.lanes;
         let mut machine = Self {
             program,
             registers: vec![Line([0; CHUNK]); program.bytes.div_ceil(64)],
             shared: vec![0; program.shared_words],
-            own: vec![0; program.own_words * lanes],
+            own: vec![0; program.own_words * count],
             windows: vec![(0, 0); program.windows + 1],
             banks,
         };
@@ -168,7 +168,7 @@ impl<'a> Machine<'a> {
                 }
                 Held::Input(Input::Local(axis)) => {
                     let [x, y, _] = program.workgroup;
-                    for lane in 0..lanes as u32 {
+                    for lane in 0..count as u32 {
                         let id = match axis {
                             0 => lane % x,
                             1 => lane / x % y,
@@ -181,7 +181,7 @@ impl<'a> Machine<'a> {
                 _ => {}
             }
         }
-        machine.go(&program.once, lanes);
+        machine.go(&program.once, count);
         machine
     }
 
@@ -202,9 +202,13 @@ impl<'a> Machine<'a> {
                         .iter_mut()
                         .zip((0..).step_by(512))
                     {
-                        line.0 = from_fn(|i| {
+                        line.0 = lanes(|i| {
                             let left = block.lanes.saturating_sub(first + 32 * i);
-                            if left >= 32 { u32::MAX } else { (1 << left) - 1 }
+                            if left >= 32 {
+                                u32::MAX
+                            } else {
+                                (1 << left) - 1
+                            }
                         });
                     }
                 }
@@ -263,7 +267,7 @@ macro_rules! each {
         } else {
             for chunk in $run.window.0..$run.window.1 {
                 $(let $word = $run.read($word, chunk);)+
-                let words: Words = from_fn(|i| {
+                let words: Words = lanes(|i| {
                     $(let $word = $word[i];)+
                     $body
                 });
@@ -407,7 +411,7 @@ impl Run<'_> {
             }
             for chunk in self.window.0..self.window.1 {
                 let (a, b) = (self.read(a, chunk), self.read(b, chunk));
-                let bits = P::bits(from_fn(|i| all(f(a[i], b[i]))));
+                let bits = P::bits(lanes(|i| all(f(a[i], b[i]))));
                 self.set_bits(step.dst, chunk, bits);
             }
         }
@@ -430,7 +434,7 @@ impl Run<'_> {
                 self.write(
                     step.dst,
                     chunk,
-                    from_fn(|i| if c[i] != 0 { a[i] } else { b[i] }),
+                    lanes(|i| if c[i] != 0 { a[i] } else { b[i] }),
                 );
             }
         }
@@ -480,23 +484,25 @@ impl Run<'_> {
         // SAFETY: the caller's promise.
         let words = unsafe { self.read(place, chunk) };
         match step.address {
-            Class::Run(each) => {
-                from_fn(|i| words[i].wrapping_add(more).wrapping_add(((chunk * CHUNK + i) as u32).wrapping_mul(each)))
-            }
-            _ => from_fn(|i| words[i].wrapping_add(more)),
+            Class::Run(each) => lanes(|i| {
+                words[i]
+                    .wrapping_add(more)
+                    .wrapping_add(((chunk * CHUNK + i) as u32).wrapping_mul(each))
+            }),
+            _ => lanes(|i| words[i].wrapping_add(more)),
         }
     }
 
     unsafe fn load_own(&mut self, step: &Step, bank: Bank, more: u32) {
-        let lanes = self.lanes;
+        let all = self.lanes;
         for chunk in self.window.0..self.window.1 {
             // SAFETY: registers by the caller's promise; memory is checked here.
             unsafe {
                 let places = self.places(step, step.operands[0], more, chunk);
-                let words = from_fn(|i| {
+                let words = lanes(|i| {
                     let at = places[i] as usize;
                     if at < bank.len {
-                        bank.words.add(at * lanes + chunk * CHUNK + i).read()
+                        bank.words.add(at * all + chunk * CHUNK + i).read()
                     } else {
                         0
                     }
@@ -567,11 +573,11 @@ impl Run<'_> {
                     1 if room >= CHUNK => return at.cast::<Words>().read_unaligned(),
                     2 if room >= 2 * CHUNK => {
                         let both = at.cast::<[u32; 2 * CHUNK]>().read_unaligned();
-                        return from_fn(|i| both[2 * i]);
+                        return lanes(|i| both[2 * i]);
                     }
                     4 if room >= 4 * CHUNK => {
                         let all = at.cast::<[u32; 4 * CHUNK]>().read_unaligned();
-                        return from_fn(|i| all[4 * i]);
+                        return lanes(|i| all[4 * i]);
                     }
                     _ => {}
                 }
@@ -584,7 +590,7 @@ impl Run<'_> {
     unsafe fn store(&mut self, step: &Step) {
         let bank = self.region(step);
         let [value, place, mask, more] = step.operands;
-        let lanes = self.lanes;
+        let all = self.lanes;
         // SAFETY: registers by the caller's promise; memory is checked here.
         unsafe {
             let more = if more.is_there() { self.word(more) } else { 0 };
@@ -606,7 +612,7 @@ impl Run<'_> {
                         bits &= bits - 1;
                         let at = places[i] as usize;
                         if at < bank.len {
-                            let at = at * lanes + chunk * CHUNK + i;
+                            let at = at * all + chunk * CHUNK + i;
                             bank.words.add(at).write(words[i]);
                         }
                     }
@@ -707,12 +713,15 @@ impl Run<'_> {
             }
             macro_rules! float3 {
                 ($f:expr) => {
-                    each!(self, step, |a, b, c| ($f)(float(a), float(b), float(c)).to_bits())
+                    each!(self, step, |a, b, c| ($f)(float(a), float(b), float(c))
+                        .to_bits())
                 };
             }
             macro_rules! compare {
                 ($kind:ty, $f:expr) => {
-                    self.compare::<P>(step, |a, b| ($f)(<$kind as Word>::of(a), <$kind as Word>::of(b)))
+                    self.compare::<P>(step, |a, b| {
+                        ($f)(<$kind as Word>::of(a), <$kind as Word>::of(b))
+                    })
                 };
             }
             // SAFETY: the caller's promise holds for every step.
@@ -742,7 +751,7 @@ impl Run<'_> {
                         for chunk in self.window.0..self.window.1 {
                             let start = (chunk * CHUNK) as u32;
                             let lane = |i: usize| (start + i as u32).wrapping_mul(step.offset);
-                            self.write(step.dst, chunk, from_fn(|i| first.wrapping_add(lane(i))));
+                            self.write(step.dst, chunk, lanes(|i| first.wrapping_add(lane(i))));
                         }
                     }
                     Code::AndB => self.logic(step, |a, b, _| a & b),
@@ -836,7 +845,11 @@ impl Run<'_> {
                         math::first_leading(if (a as i32) < 0 { !a } else { a })
                     }),
                     Code::FirstTrailing => {
-                        each!(self, step, |a| if a == 0 { u32::MAX } else { a.trailing_zeros() })
+                        each!(self, step, |a| if a == 0 {
+                            u32::MAX
+                        } else {
+                            a.trailing_zeros()
+                        })
                     }
                     Code::ExtractS => each!(self, step, |a, b, c| math::extract(a, b, c, true)),
                     Code::ExtractU => each!(self, step, |a, b, c| math::extract(a, b, c, false)),
@@ -849,7 +862,9 @@ impl Run<'_> {
                         u32::from(a.to_bits()) | u32::from(b.to_bits()) << 16
                     }),
                     Code::UnpackHalfLow => {
-                        each!(self, step, |a| half::f16::from_bits(a as u16).to_f32().to_bits())
+                        each!(self, step, |a| half::f16::from_bits(a as u16)
+                            .to_f32()
+                            .to_bits())
                     }
                     Code::UnpackHalfHigh => each!(self, step, |a| {
                         half::f16::from_bits((a >> 16) as u16).to_f32().to_bits()

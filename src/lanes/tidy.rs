@@ -234,7 +234,12 @@ fn drop_unread(once: &mut Vec<Op>, ops: &mut Vec<Op>, registers: usize) {
                     kept.push(op);
                     continue;
                 }
-                for reg in op.operands.iter().flatten().filter(|reg| is_other(&op, reg)) {
+                for reg in op
+                    .operands
+                    .iter()
+                    .flatten()
+                    .filter(|reg| is_other(&op, reg))
+                {
                     reads[reg.0 as usize] -= 1;
                 }
             }
