@@ -234,6 +234,9 @@ mod tests {
         let kernel = Kernel::from_wgsl(&wgsl).expect("it is valid");
         let facts = kernel.facts().expect("it is complete");
         let program = Program::new(facts, false).expect("lanes run it");
-        println!("{}\nlanes {} bytes {}", program.text, program.lanes, program.bytes);
+        println!(
+            "{}\nlanes {} bytes {}",
+            program.text, program.lanes, program.bytes
+        );
     }
 }

@@ -7,7 +7,6 @@
 
 #![expect(unsafe_code, reason = "intrinsics")]
 
-
 /// Words that are computed at a time.
 pub(crate) const CHUNK: usize = 16;
 
@@ -143,8 +142,8 @@ impl Processor for V4 {
     #[inline(always)]
     unsafe fn inverse_sqrt(x: Floats) -> Floats {
         use std::arch::x86_64::{
-            __m512, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_fpclass_ps_mask,
-            _mm512_mask_mov_ps, _mm512_mul_ps, _mm512_rsqrt14_ps, _mm512_set1_ps,
+            __m512, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_fpclass_ps_mask, _mm512_mask_mov_ps,
+            _mm512_mul_ps, _mm512_rsqrt14_ps, _mm512_set1_ps,
         };
         // SAFETY: as above.
         unsafe {

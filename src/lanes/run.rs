@@ -131,6 +131,8 @@ pub(crate) struct Machine<'a> {
     shared: Vec<u32>,
     own: Vec<u32>,
     windows: Vec<(usize, usize)>,
+    /// The lanes that the register of those that are live says.
+    live: usize,
     banks: &'a [Bank],
 }
 
@@ -144,6 +146,7 @@ impl<'a> Machine<'a> {
             shared: vec![0; program.shared_words],
             own: vec![0; program.own_words * count],
             windows: vec![(0, 0); program.windows + 1],
+            live: usize::MAX,
             banks,
         };
         for &(at, held) in &program.settled {
@@ -196,7 +199,7 @@ impl<'a> Machine<'a> {
                 Input::Global(axis) | Input::Workgroup(axis) => {
                     self.fill(at, block.first[axis as usize]);
                 }
-                Input::Live => {
+                Input::Live if block.lanes != self.live => {
                     let lines = self.program.lanes.div_ceil(8).div_ceil(64);
                     for (line, first) in self.registers[at / 64..][..lines]
                         .iter_mut()
@@ -215,7 +218,10 @@ impl<'a> Machine<'a> {
                 _ => {}
             }
         }
-        self.shared.fill(0);
+        self.live = block.lanes;
+        if !self.shared.is_empty() {
+            self.shared.fill(0);
+        }
         self.go(&self.program.steps, block.lanes);
     }
 
@@ -255,6 +261,32 @@ struct Run<'a> {
     banks: &'a [Bank],
 }
 
+/// Chunk after chunk of a register.
+struct Stream {
+    at: *mut u8,
+    step: usize,
+}
+
+impl Stream {
+    /// # Safety
+    ///
+    /// The register has that chunk, here and in `put`.
+    #[inline(always)]
+    unsafe fn next(&mut self) -> Words {
+        // SAFETY: the caller's promise.
+        let words = unsafe { self.at.cast::<Words>().read() };
+        self.at = self.at.wrapping_add(self.step);
+        words
+    }
+
+    #[inline(always)]
+    unsafe fn put(&mut self, words: Words) {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.cast::<Words>().write(words) }
+        self.at = self.at.wrapping_add(self.step);
+    }
+}
+
 /// What a closure computes from the words of several operands.
 macro_rules! each {
     ($run:ident, $step:ident, |$($word:ident),+| $body:expr) => {{
@@ -265,13 +297,18 @@ macro_rules! each {
             $(let $word = $run.word($word);)+
             $run.splat($step.dst, $body);
         } else {
-            for chunk in $run.window.0..$run.window.1 {
-                $(let $word = $run.read($word, chunk);)+
-                let words: Words = lanes(|i| {
-                    $(let $word = $word[i];)+
-                    $body
-                });
-                $run.write($step.dst, chunk, words);
+            let (from, to) = $run.window;
+            let mut dst = $run.stream_to($step.dst, from);
+            $(let mut $word = $run.stream($word, from);)+
+            for _ in from..to {
+                let words: Words = {
+                    $(let $word = $word.next();)+
+                    lanes(|i| {
+                        $(let $word = $word[i];)+
+                        $body
+                    })
+                };
+                dst.put(words);
             }
         }
     }};
@@ -324,6 +361,28 @@ impl Run<'_> {
     unsafe fn v3(&mut self) {
         // SAFETY: the caller's promise.
         unsafe { self.interpret::<super::processor::V3>() }
+    }
+
+    /// The words of an operand, from a chunk on.
+    #[inline(always)]
+    fn stream(&self, operand: Operand, from: usize) -> Stream {
+        let step = size_of::<Words>() & operand.each as i32 as usize;
+        Stream {
+            at: self
+                .registers
+                .wrapping_add(operand.at as usize + from * step),
+            step,
+        }
+    }
+
+    /// Where the words of a register go, from a chunk on.
+    #[inline(always)]
+    fn stream_to(&self, at: u32, from: usize) -> Stream {
+        let step = size_of::<Words>();
+        Stream {
+            at: self.registers.wrapping_add(at as usize + from * step),
+            step,
+        }
     }
 
     #[inline(always)]
@@ -409,8 +468,10 @@ impl Run<'_> {
                 self.splat(step.dst, all(found));
                 return;
             }
-            for chunk in self.window.0..self.window.1 {
-                let (a, b) = (self.read(a, chunk), self.read(b, chunk));
+            let (from, to) = self.window;
+            let (mut a, mut b) = (self.stream(a, from), self.stream(b, from));
+            for chunk in from..to {
+                let (a, b) = (a.next(), b.next());
                 let bits = P::bits(lanes(|i| all(f(a[i], b[i]))));
                 self.set_bits(step.dst, chunk, bits);
             }
@@ -428,14 +489,13 @@ impl Run<'_> {
                 self.splat(step.dst, word);
                 return;
             }
-            for chunk in self.window.0..self.window.1 {
-                let (a, b) = (self.read(a, chunk), self.read(b, chunk));
+            let (from, to) = self.window;
+            let (mut a, mut b) = (self.stream(a, from), self.stream(b, from));
+            let mut dst = self.stream_to(step.dst, from);
+            for chunk in from..to {
+                let (a, b) = (a.next(), b.next());
                 let c = P::words(self.bits(c, chunk));
-                self.write(
-                    step.dst,
-                    chunk,
-                    lanes(|i| if c[i] != 0 { a[i] } else { b[i] }),
-                );
+                dst.put(lanes(|i| if c[i] != 0 { a[i] } else { b[i] }));
             }
         }
     }
@@ -535,14 +595,15 @@ impl Run<'_> {
                 return;
             }
             let (from, to) = self.window;
-            if let Class::Run(each @ 1) = step.address {
+            if step.address == Class::Run(1) {
                 let start = self.word(place).wrapping_add(more);
-                let first = start.wrapping_add((from * CHUNK) as u32) as usize * each as usize;
+                let first = start.wrapping_add((from * CHUNK) as u32) as usize;
                 if first + (to - from) * CHUNK <= bank.len {
-                    let words = bank.words.add(first);
-                    for chunk in from..to {
-                        let here = words.add((chunk - from) * CHUNK).cast::<Words>();
-                        self.write(step.dst, chunk, here.read_unaligned());
+                    let mut here = bank.words.add(first).cast::<Words>();
+                    let mut dst = self.stream_to(step.dst, from);
+                    for _ in from..to {
+                        dst.put(here.read_unaligned());
+                        here = here.add(1);
                     }
                     return;
                 }
@@ -595,7 +656,21 @@ impl Run<'_> {
         unsafe {
             let more = if more.is_there() { self.word(more) } else { 0 };
             let more = more.wrapping_add(step.offset).wrapping_sub(step.first);
-            for chunk in self.window.0..self.window.1 {
+            let (from, to) = self.window;
+            if step.address == Class::Run(1) && self.has_all(mask) {
+                let start = self.word(place).wrapping_add(more);
+                let first = start.wrapping_add((from * CHUNK) as u32) as usize;
+                if first + (to - from) * CHUNK <= bank.len {
+                    let mut here = bank.words.add(first).cast::<Words>();
+                    let mut value = self.stream(value, from);
+                    for _ in from..to {
+                        here.write_unaligned(value.next());
+                        here = here.add(1);
+                    }
+                    return;
+                }
+            }
+            for chunk in from..to {
                 let mut bits = if mask.is_there() {
                     self.bits(mask, chunk)
                 } else {
@@ -617,14 +692,6 @@ impl Run<'_> {
                         }
                     }
                     continue;
-                }
-                if step.address == Class::Run(1) && bits == u16::MAX {
-                    let start = self.word(place).wrapping_add(more);
-                    let first = start.wrapping_add((chunk * CHUNK) as u32) as usize;
-                    if first + CHUNK <= bank.len {
-                        bank.words.add(first).cast::<Words>().write_unaligned(words);
-                        continue;
-                    }
                 }
                 let places = self.places(step, place, more, chunk);
                 let first = places[0] as usize;
@@ -688,6 +755,16 @@ impl Run<'_> {
         (first.min(end), end)
     }
 
+    /// Whether all lanes of the window are in the mask.
+    #[inline(always)]
+    unsafe fn has_all(&self, mask: Operand) -> bool {
+        let is_full = |chunk| {
+            // SAFETY: the caller's promise.
+            unsafe { self.bits(mask, chunk) == u16::MAX }
+        };
+        !mask.is_there() || (self.window.0..self.window.1).all(is_full)
+    }
+
     unsafe fn has_lane(&self, mask: Operand) -> bool {
         // SAFETY: the caller's promise.
         (self.window.0..self.window.1).any(|chunk| unsafe { self.bits(mask, chunk) } != 0)
@@ -698,7 +775,9 @@ impl Run<'_> {
         let mut next = 0;
         let fused = |a: f32, b: f32, c: f32| if P::FUSES { a.mul_add(b, c) } else { a * b + c };
         while next < self.steps.len() {
-            let step = &self.steps[next];
+            // A copy, as what is written might be the original, for all that the compiler knows.
+            let step = self.steps[next];
+            let step = &step;
             next += 1;
             let float = f32::from_bits;
             macro_rules! float1 {
