@@ -477,6 +477,11 @@ impl Builder {
         self.ops.push(op);
     }
 
+    /// Where the lanes of a workgroup wait for each other.
+    pub(crate) fn barrier(&mut self, mask: Reg) {
+        self.ops.push(Op::new(Code::Barrier, None, &[mask]));
+    }
+
     /// From here on only lanes near these are computed, at this depth; jumps if there are none.
     pub(crate) fn narrow(&mut self, mask: Reg, depth: u32, label: Label) {
         self.jump(Code::Narrow, &[mask], label);

@@ -588,8 +588,8 @@ impl<'m> Lowering<'m> {
                 }
                 self.give_back();
             }
-            // The lanes of a workgroup are in one block: each statement ends in all of them before the next begins.
-            Statement::ControlBarrier(_) | Statement::MemoryBarrier(_) => {}
+            Statement::ControlBarrier(_) => self.barrier(),
+            Statement::MemoryBarrier(_) => {}
             Statement::Store { pointer, value } => {
                 let words = self.words(*value)?;
                 let pointer = self.pointer(*pointer)?;
@@ -605,7 +605,9 @@ impl<'m> Lowering<'m> {
             }
             Statement::WorkGroupUniformLoad { pointer, result } => {
                 let pointer = self.pointer(*pointer)?;
+                self.barrier();
                 let words = self.read(&pointer)?;
+                self.barrier();
                 self.frame().values.insert(*result, Value::Words(words));
             }
             Statement::Call {
@@ -632,6 +634,11 @@ impl<'m> Lowering<'m> {
             }
         }
         Ok(())
+    }
+
+    fn barrier(&mut self) {
+        let mask = self.mask_register();
+        self.builder.barrier(mask);
     }
 
     /// The mask as a register.

@@ -231,6 +231,8 @@ pub(crate) enum Code {
     Narrow,
     /// From here on the lanes of the depth of `offset` are computed again.
     Widen,
+    /// All lanes have done what stands before it, and see it, before any does what comes after; `a` are those that come here.
+    Barrier,
     Label,
 }
 
@@ -252,8 +254,12 @@ impl Code {
 
     /// Whether it does something beside setting its register.
     pub(crate) fn acts(self) -> bool {
-        use Code::{Atomic, CompareExchange, Label, Store, Widen};
-        self.jumps() || matches!(self, Atomic(_) | CompareExchange | Label | Store | Widen)
+        use Code::{Atomic, Barrier, CompareExchange, Label, Store, Widen};
+        self.jumps()
+            || matches!(
+                self,
+                Atomic(_) | Barrier | CompareExchange | Label | Store | Widen
+            )
     }
 
     /// Whether it costs so little that it may be done for nothing.

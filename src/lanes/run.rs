@@ -992,7 +992,8 @@ impl Run<'_> {
                         }
                     }
                     Code::Widen => self.window = self.windows[step.offset as usize],
-                    Code::Label => {}
+                    // The lanes of a workgroup are in one block: each step ends in all of them before the next begins.
+                    Code::Barrier | Code::Label => {}
                 }
             }
         }
