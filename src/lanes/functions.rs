@@ -107,7 +107,7 @@ fn log_parts<P: Processor>(x: Floats) -> (Floats, Floats) {
             -0.166_680_57,
             0.200_007_15,
             -0.249_999_94,
-            0.333_333_31,
+            0.333_333_3,
         ],
     );
     let square: Floats = lanes(|i| part[i] * part[i]);
@@ -152,7 +152,7 @@ pub(super) fn log2<P: Processor>(x: Floats) -> Floats {
 /// `x^y` as the specification defines it; where there is a sign or nothing finite, as the standard library does.
 #[inline(always)]
 pub(super) fn pow<P: Processor>(x: Floats, y: Floats) -> Floats {
-    let is_plain = |x: f32| x >= f32::MIN_POSITIVE && x < f32::INFINITY;
+    let is_plain = |x: f32| (f32::MIN_POSITIVE..f32::INFINITY).contains(&x);
     if !x.iter().all(|x| is_plain(*x)) {
         return scalar2(x, y, f32::powf);
     }

@@ -387,7 +387,8 @@ impl Run<'_> {
 
     #[inline(always)]
     unsafe fn read(&self, operand: Operand, chunk: usize) -> Words {
-        let at = operand.at as usize + (chunk * size_of::<Words>() & operand.each as i32 as usize);
+        let at =
+            operand.at as usize + ((chunk * size_of::<Words>()) & operand.each as i32 as usize);
         // SAFETY: places lie in the registers, by the caller's promise.
         unsafe { self.registers.add(at).cast::<Words>().read() }
     }
@@ -420,7 +421,7 @@ impl Run<'_> {
     /// The bits of a chunk's lanes.
     #[inline(always)]
     unsafe fn bits(&self, operand: Operand, chunk: usize) -> u16 {
-        let at = operand.at as usize + (chunk * 2 & operand.each as i32 as usize);
+        let at = operand.at as usize + ((chunk * 2) & operand.each as i32 as usize);
         // SAFETY: as above.
         unsafe { self.registers.add(at).cast::<u16>().read() }
     }
@@ -441,7 +442,7 @@ impl Run<'_> {
     unsafe fn logic(&mut self, step: &Step, f: impl Fn(u64, u64, u64) -> u64) {
         for word in 0..self.lanes.div_ceil(64) {
             let read = |operand: Operand| {
-                let at = operand.at as usize + (word * 8 & operand.each as i32 as usize);
+                let at = operand.at as usize + ((word * 8) & operand.each as i32 as usize);
                 // SAFETY: the caller's promise.
                 unsafe { self.registers.add(at).cast::<u64>().read() }
             };
