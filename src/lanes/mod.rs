@@ -7,6 +7,8 @@
 //! Invariant: a program touches no address outside of what its kernel binds.
 
 mod build;
+#[cfg(target_arch = "x86_64")]
+mod compile;
 mod functions;
 mod lower;
 mod math;
@@ -27,7 +29,7 @@ pub(crate) use run::{Bank, Machine};
 use crate::kernel::Facts;
 use build::Region;
 use naga::{AddressSpace, Statement};
-use op::{Code, Held, Input, Memory};
+use op::{Class, Code, Held, Input, Memory};
 use run::{CHUNK, Step};
 use std::collections::HashMap;
 
@@ -64,6 +66,10 @@ pub(crate) struct Program {
     pub(crate) workgroup: [u32; 3],
     shared_words: usize,
     own_words: usize,
+    /// Where bits are that operations set, and how many bytes of them.
+    bits: Vec<(usize, usize)>,
+    #[cfg(target_arch = "x86_64")]
+    compiled: Option<compile::Compiled>,
     #[cfg(test)]
     text: String,
 }
@@ -189,7 +195,27 @@ impl Program {
             Code::Narrow => op.offset as usize,
             _ => 0,
         };
+        let mut bits: Vec<(usize, usize)> = (0..held.len())
+            .filter(|reg| held[*reg].class() == Class::Bits && places.lives[*reg].is_some())
+            .map(|reg| (places.at[reg], place::bytes(Class::Bits, lanes)))
+            .collect();
+        bits.sort_unstable();
+        bits.dedup();
+        #[cfg(target_arch = "x86_64")]
+        let compiled = compile::Compiled::new(&compile::Source {
+            once: &once,
+            ops: &ops,
+            held: &held,
+            places: &places,
+            lanes,
+            workgroup: facts.workgroup,
+            shared_words,
+            own_words: lowered.own_words,
+        });
         Ok(Self {
+            bits,
+            #[cfg(target_arch = "x86_64")]
+            compiled,
             once: run::steps(&once, &held, &places),
             steps: run::steps(&ops, &held, &places),
             bytes: places.bytes.max(64),

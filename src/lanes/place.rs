@@ -15,6 +15,8 @@ pub(super) const UNIFORM_BYTES: usize = 64;
 pub(super) struct Places {
     pub(super) at: Vec<usize>,
     pub(super) bytes: usize,
+    /// How long each register is needed; nothing for those that keep their place.
+    pub(super) lives: Vec<Option<Life>>,
 }
 
 /// The bytes that a register of the class takes.
@@ -27,10 +29,10 @@ pub(super) fn bytes(class: Class, lanes: usize) -> usize {
 }
 
 /// The first and last operation that a register is needed for.
-#[derive(Clone, Copy)]
-struct Life {
-    start: usize,
-    end: usize,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    pub(super) start: usize,
+    pub(super) end: usize,
     writes: u32,
 }
 
@@ -59,7 +61,18 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
         .filter(|reg| lives[*reg].is_some())
         .collect();
     starts.sort_by_key(|reg| lives[*reg].map_or(0, |life| life.start));
-    let mut free: HashMap<usize, Vec<usize>> = HashMap::new();
+    // Places of one kind of register are used again by that kind alone: chunks that are computed one after the other then
+    // never meet each other's.
+    let mut free: HashMap<(u8, usize), Vec<usize>> = HashMap::new();
+    let kind = |reg: usize| {
+        let class = held[reg].class();
+        let kind = match class {
+            Class::Uniform | Class::Run(_) => 0,
+            Class::Varying => 1,
+            Class::Bits => 2,
+        };
+        (kind, bytes(class, lanes))
+    };
     let mut by_end = std::collections::BinaryHeap::new();
     for reg in starts {
         let Some(life) = lives[reg] else { continue };
@@ -70,12 +83,10 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
                 break;
             }
             by_end.pop();
-            free.entry(bytes(held[other].class(), lanes))
-                .or_default()
-                .push(at[other]);
+            free.entry(kind(other)).or_default().push(at[other]);
         }
         let size = bytes(held[reg].class(), lanes);
-        at[reg] = match free.get_mut(&size).and_then(Vec::pop) {
+        at[reg] = match free.get_mut(&kind(reg)).and_then(Vec::pop) {
             Some(place) => place,
             None => {
                 bytes_used += size;
@@ -87,6 +98,7 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
     Places {
         at,
         bytes: bytes_used,
+        lives,
     }
 }
 

@@ -108,6 +108,7 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
 
 /// Memory that the lanes of all blocks share.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Bank {
     pub(crate) words: *mut u32,
     pub(crate) len: usize,
@@ -218,6 +219,12 @@ impl<'a> Machine<'a> {
                 _ => {}
             }
         }
+        if block.lanes != self.live {
+            // Bits of lanes that were there until now would be taken for some that still are.
+            for &(at, bytes) in &self.program.bits {
+                self.registers[at / 64..(at + bytes) / 64].fill(Line([0; CHUNK]));
+            }
+        }
         self.live = block.lanes;
         if !self.shared.is_empty() {
             self.shared.fill(0);
@@ -227,6 +234,12 @@ impl<'a> Machine<'a> {
 
     fn go(&mut self, steps: &[Step], live: usize) {
         self.windows[0] = (0, live.div_ceil(CHUNK));
+        #[cfg(target_arch = "x86_64")]
+        let (compiled, is_whole) = (
+            self.program.compiled.as_ref(),
+            std::ptr::eq(steps, &raw const self.program.steps[..])
+                && self.banks.iter().all(|bank| bank.len <= i32::MAX as usize),
+        );
         let mut run = Run {
             steps,
             registers: self.registers.as_mut_ptr().cast(),
@@ -243,9 +256,43 @@ impl<'a> Machine<'a> {
             },
             banks: self.banks,
         };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(compiled) = compiled.filter(|_| is_whole) {
+            let mut frame = super::compile::Frame {
+                registers: run.registers,
+                banks: run.banks.as_ptr(),
+                shared: run.shared.words,
+                own: run.own.words,
+                constants: compiled.constants(),
+                numbers: compiled.numbers(),
+                end: run.window.1 * size_of::<Words>(),
+                interpret,
+                run: (&raw mut run).cast(),
+                stack: 0,
+            };
+            // SAFETY: the frame has the memories of the program, as below.
+            unsafe { compiled.run(&mut frame) }
+            return;
+        }
         // SAFETY: every place of the program lies in the registers, which it was made for; the instruction set is there.
-        unsafe { run.on_this_processor() }
+        unsafe { run.on_this_processor(0, steps.len(), true) }
     }
+}
+
+/// Lets the interpreter do some of the steps of a program that was compiled.
+///
+/// # Safety
+///
+/// It is called with a [`Run`] that nobody else uses meanwhile.
+#[cfg(target_arch = "x86_64")]
+unsafe extern "sysv64" fn interpret(
+    run: *mut std::ffi::c_void,
+    from: usize,
+    to: usize,
+    with_once: bool,
+) {
+    // SAFETY: the caller's promise; none of these steps goes elsewhere.
+    unsafe { (*run.cast::<Run<'_>>()).on_this_processor(from, to, with_once) }
 }
 
 struct Run<'a> {
@@ -316,7 +363,7 @@ macro_rules! each {
 
 impl Run<'_> {
     #[cfg(target_arch = "x86_64")]
-    unsafe fn on_this_processor(&mut self) {
+    unsafe fn on_this_processor(&mut self, from: usize, to: usize, with_once: bool) {
         let has_v3 = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("bmi1")
@@ -331,36 +378,36 @@ impl Run<'_> {
             && is_x86_feature_detected!("avx512vl")
         {
             // SAFETY: the features were just found; the rest is the caller's promise.
-            unsafe { self.v4() }
+            unsafe { self.v4(from, to, with_once) }
         } else if has_v3 {
             // SAFETY: as above.
-            unsafe { self.v3() }
+            unsafe { self.v3(from, to, with_once) }
         } else {
             // SAFETY: the caller's promise.
-            unsafe { self.interpret::<Least>() }
+            unsafe { self.interpret::<Least>(from, to, with_once) }
         }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    unsafe fn on_this_processor(&mut self) {
+    unsafe fn on_this_processor(&mut self, from: usize, to: usize, with_once: bool) {
         // SAFETY: the caller's promise.
-        unsafe { self.interpret::<Least>() }
+        unsafe { self.interpret::<Least>(from, to, with_once) }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt,f16c"
     )]
-    unsafe fn v4(&mut self) {
+    unsafe fn v4(&mut self, from: usize, to: usize, with_once: bool) {
         // SAFETY: the caller's promise.
-        unsafe { self.interpret::<super::processor::V4>() }
+        unsafe { self.interpret::<super::processor::V4>(from, to, with_once) }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt,f16c")]
-    unsafe fn v3(&mut self) {
+    unsafe fn v3(&mut self, from: usize, to: usize, with_once: bool) {
         // SAFETY: the caller's promise.
-        unsafe { self.interpret::<super::processor::V3>() }
+        unsafe { self.interpret::<super::processor::V3>(from, to, with_once) }
     }
 
     /// The words of an operand, from a chunk on.
@@ -772,14 +819,17 @@ impl Run<'_> {
     }
 
     #[inline(always)]
-    unsafe fn interpret<P: Processor>(&mut self) {
-        let mut next = 0;
+    unsafe fn interpret<P: Processor>(&mut self, from: usize, to: usize, with_once: bool) {
+        let mut next = from;
         let fused = |a: f32, b: f32, c: f32| if P::FUSES { a.mul_add(b, c) } else { a * b + c };
-        while next < self.steps.len() {
+        while next < to {
             // A copy, as what is written might be the original, for all that the compiler knows.
             let step = self.steps[next];
             let step = &step;
             next += 1;
+            if step.is_uniform && !with_once {
+                continue;
+            }
             let float = f32::from_bits;
             macro_rules! float1 {
                 ($f:expr) => {

@@ -6,6 +6,7 @@
 //! Invariant: what is stored, and in which order, stays as it was.
 
 use super::op::{Code, Held, Op, Reg};
+use std::collections::HashSet;
 
 /// Tidies what is done before the first block, and for each block.
 pub(super) fn tidy(once: &mut Vec<Op>, ops: &mut Vec<Op>, held: &[Held]) {
@@ -27,6 +28,8 @@ struct Stretches<'a> {
     reads: Vec<Vec<usize>>,
     writes: Vec<Vec<usize>>,
     dead: Vec<bool>,
+    /// What says which lanes are in a loop.
+    loop_masks: HashSet<Reg>,
 }
 
 impl<'a> Stretches<'a> {
@@ -46,7 +49,13 @@ impl<'a> Stretches<'a> {
                 writes[reg.0 as usize].push(place);
             }
         }
+        let loop_masks = ops
+            .iter()
+            .filter(|op| op.code == Code::Narrow)
+            .filter_map(|op| op.operands[0])
+            .collect();
         Self {
+            loop_masks,
             dead: vec![false; ops.len()],
             ops,
             held,
@@ -126,6 +135,10 @@ impl<'a> Stretches<'a> {
             let Some((dst, from)) = Self::is_copy(&self.ops[place]) else {
                 continue;
             };
+            // Loops look at their lanes while these are in them.
+            if self.loop_masks.contains(&dst) {
+                continue;
+            }
             let [made] = self.writes[from.0 as usize][..] else {
                 continue;
             };
