@@ -84,8 +84,8 @@ pub(crate) struct Block {
 }
 
 /// Lanes of a row: as many of these as the nearest memory has room for the registers of.
-const ROW_LANES: [usize; 3] = [256, 128, 64];
-const NEAR_BYTES: usize = 32 << 10;
+const ROW_LANES: [usize; 5] = [1024, 512, 256, 128, 64];
+const NEAR_BYTES: usize = 16 << 10;
 /// Rows shorter than this run as workgroups.
 const SHORT_ROW: u64 = 32;
 /// The most invocations of a workgroup.
@@ -173,11 +173,17 @@ impl Program {
         #[cfg(test)]
         let text = print::text(&once, &ops, &held);
         let places = |lanes: &usize| (*lanes, place::places(&once, &ops, &held, *lanes));
+        #[cfg(target_arch = "x86_64")]
+        let near = |lanes: usize, places: &place::Places| {
+            compile::bytes_between_stretches(&ops, &held, places, lanes).unwrap_or(places.bytes)
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let near = |_: usize, places: &place::Places| places.bytes;
         let (lanes, places) = lanes
             .iter()
             .map(places)
             .find(|(lanes, places)| {
-                places.bytes <= NEAR_BYTES
+                near(*lanes, places) <= NEAR_BYTES
                     || Some(lanes) == ROW_LANES.last()
                     || layout == Layout::Workgroup
             })

@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Parts for each thread: enough that uneven ones even out.
 const PARTS_PER_THREAD: usize = 16;
+/// The shortest row that is worth a block.
+const LEAST_LANES: u64 = 64;
 
 /// The programs of kernels that were asked for, by key and whether rows are short.
 #[derive(Debug, Default)]
@@ -116,7 +118,12 @@ impl Blocks {
             chunk.units.start,
             chunk.units.end.next_multiple_of(workgroup[slowest]),
         );
-        let lanes = program.lanes as u64;
+        // Shorter rows where there would be too few for all threads.
+        let all = spans.iter().map(|span| span.len()).product::<u64>();
+        let parts = (rayon::current_num_threads() * PARTS_PER_THREAD) as u64;
+        let lanes = (all / parts)
+            .next_multiple_of(LEAST_LANES)
+            .clamp(LEAST_LANES, program.lanes as u64);
         let unit: [u64; 3] = match program.layout {
             Layout::Workgroup => workgroup,
             Layout::Row => [1, 1, 1],

@@ -55,7 +55,12 @@ pub(super) fn at(base: Register, displacement: i64) -> MemoryOperand {
 }
 
 /// `[base + index * scale + displacement]`
-pub(super) fn indexed(base: Register, index: Register, scale: u32, displacement: i64) -> MemoryOperand {
+pub(super) fn indexed(
+    base: Register,
+    index: Register,
+    scale: u32,
+    displacement: i64,
+) -> MemoryOperand {
     MemoryOperand::with_base_index_scale_displ_size(base, index, scale, displacement, 1)
 }
 
@@ -79,7 +84,13 @@ impl Assembler {
     }
 
     /// An instruction for the lanes of a mask; zeros, or what was there, for the others.
-    pub(super) fn put_masked(&mut self, code: Code, operands: &[Operand], mask: Register, zeroes: bool) {
+    pub(super) fn put_masked(
+        &mut self,
+        code: Code,
+        operands: &[Operand],
+        mask: Register,
+        zeroes: bool,
+    ) {
         use Operand::{Memory as M, Number as N, Register as R};
         let made = match *operands {
             [] => Ok(Instruction::with(code)),
@@ -97,7 +108,6 @@ impl Assembler {
             [R(a), R(b), R(c), N(d)] => Instruction::with4(code, a, b, c, d),
             [R(a), R(b), M(c), N(d)] => Instruction::with4(code, a, b, c, d),
             _ => {
-                eprintln!("{code:?} {operands:?}");
                 self.has_failed = true;
                 return;
             }
@@ -110,7 +120,7 @@ impl Assembler {
                 }
                 self.instructions.push(instruction);
             }
-            Err(e) => { eprintln!("{e}"); self.has_failed = true }
+            Err(_) => self.has_failed = true,
         }
     }
 
@@ -120,7 +130,7 @@ impl Assembler {
                 self.branches.push((self.instructions.len(), to));
                 self.instructions.push(instruction);
             }
-            Err(e) => { eprintln!("{e}"); self.has_failed = true }
+            Err(_) => self.has_failed = true,
         }
     }
 
@@ -139,15 +149,14 @@ impl Assembler {
             instruction.set_ip(place as u64 + 1);
         }
         for (place, to) in &self.branches {
-            let target = self.marks[to.0].or_else(|| {eprintln!("mark"); None})?;
+            let target = self.marks[to.0]?;
             self.instructions[*place].set_near_branch64(target as u64 + 1);
         }
         let start = 0x1000_0000;
         let block = InstructionBlock::new(&self.instructions, start);
-        let encoded = BlockEncoder::encode(64, block, BlockEncoderOptions::NONE).inspect_err(|e| eprintln!("{e}")).ok()?;
+        let encoded = BlockEncoder::encode(64, block, BlockEncoderOptions::NONE).ok()?;
         let mut memory = MmapMut::map_anon(encoded.code_buffer.len()).ok()?;
         memory.copy_from_slice(&encoded.code_buffer);
-        if let Ok(f) = std::env::var("DUMP") { std::fs::write(f, &encoded.code_buffer).unwrap(); }
         memory.make_exec().ok()
     }
 }

@@ -6,9 +6,7 @@
 //! Invariant: a value is in a register, in its home, or needed no longer.
 
 use super::assembler::{Assembler, Mark, Operand, at, indexed};
-use super::frame::{
-    BITS, CONSTANTS, LANE, Layout, REGISTERS, TABLE,
-};
+use super::frame::{BITS, CONSTANTS, LANE, Layout, REGISTERS, TABLE};
 use super::micro::{Area, Bank, Home, Kind, Micro, Pattern, Signs, Value, Width};
 use super::select::Selection;
 use iced_x86::{Code as X86, MemoryOperand, Register};
@@ -93,6 +91,8 @@ pub(super) struct Assign<'a> {
     /// Registers that the present instruction needs, by bank and number.
     locked: Vec<(Bank, usize)>,
     pointers: &'a [Held],
+    /// Where the next chunk is begun.
+    next: Option<Mark>,
     /// The bytes of the stack that are taken.
     pub(super) stack: u32,
 }
@@ -148,15 +148,15 @@ impl<'a> Assign<'a> {
             now: 0,
             locked: Vec::new(),
             pointers,
+            next: None,
             stack,
         }
     }
 
     /// Loads what all chunks use, as far as there are registers that they don't need otherwise.
     pub(super) fn pin(&mut self, micros: &[Micro]) {
-        let is_shared = |home: &Home| {
-            matches!(home, Home::Uniform(_) | Home::Constant(_) | Home::Stack(_))
-        };
+        let is_shared =
+            |home: &Home| matches!(home, Home::Uniform(_) | Home::Constant(_) | Home::Stack(_));
         let mut shared: Vec<Value> = (0..self.homes.len())
             .filter(|i| self.banks[*i] == Bank::Vector && !self.uses[*i].is_empty())
             .filter(|i| self.homes[*i].as_ref().is_some_and(is_shared))
@@ -214,6 +214,11 @@ impl<'a> Assign<'a> {
         self.asm.mark()
     }
 
+    /// Where the next chunk will be begun.
+    pub(super) fn next_mark(&mut self) -> Mark {
+        *self.next.get_or_insert_with(|| self.asm.mark())
+    }
+
     pub(super) fn put(&mut self, code: X86, operands: &[Operand]) {
         self.asm.put(code, operands);
     }
@@ -256,9 +261,8 @@ impl<'a> Assign<'a> {
     /// Whether the present instruction is the last that needs it.
     fn dies(&self, value: Value) -> bool {
         let i = value.0 as usize;
-        let is_pinned = self.places[i].is_some_and(|index| {
-            self.banks[i] == Bank::Vector && self.vectors.is_pinned[index]
-        });
+        let is_pinned = self.places[i]
+            .is_some_and(|index| self.banks[i] == Bank::Vector && self.vectors.is_pinned[index]);
         !is_pinned && self.uses[i].iter().all(|place| *place <= self.now)
     }
 
@@ -505,6 +509,14 @@ impl<'a> Assign<'a> {
                 self.asm.put_masked(code, &operands, mask, zeroes);
             }
             Kind::Fused(signs) => self.fused(signs, micro),
+            Kind::LeaveIfNone => {
+                let index = self.register(micro.sources[0]);
+                let k = self.k(index);
+                self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
+                if let Some(next) = self.next {
+                    self.asm.branch(X86::Je_rel32_64, next);
+                }
+            }
             Kind::Keep(home) => self.keep(micro.sources[0], home, micro.dst),
             Kind::Load { pointer } => {
                 let Some(dst) = micro.dst else { return };
@@ -566,8 +578,10 @@ impl<'a> Assign<'a> {
                 let result = self.result(dst);
                 self.area_length(area);
                 let dst = self.zmm(result);
-                self.asm
-                    .put(X86::EVEX_Vpbroadcastd_zmm_k1z_r32, &[dst, Register::EDX.into()]);
+                self.asm.put(
+                    X86::EVEX_Vpbroadcastd_zmm_k1z_r32,
+                    &[dst, Register::EDX.into()],
+                );
             }
         }
     }
@@ -604,10 +618,7 @@ impl<'a> Assign<'a> {
         let is_here = |this: &Self, value: Value| {
             this.dies(value)
                 && (this.places[value.0 as usize].is_some()
-                    || matches!(
-                        this.homes[value.0 as usize],
-                        Some(Home::Constant(_))
-                    ))
+                    || matches!(this.homes[value.0 as usize], Some(Home::Constant(_))))
         };
         let has_place = |this: &Self, value: Value| this.places[value.0 as usize].is_some();
         let (code, target, first, second) = if is_here(self, c) && has_place(self, c) {
@@ -632,7 +643,8 @@ impl<'a> Assign<'a> {
             match (addend, self.homes[c.0 as usize]) {
                 (Some(from), _) => {
                     let (to, from) = (self.zmm(index), self.zmm(from));
-                    self.asm.put(X86::EVEX_Vmovdqa32_zmm_k1z_zmmm512, &[to, from]);
+                    self.asm
+                        .put(X86::EVEX_Vmovdqa32_zmm_k1z_zmmm512, &[to, from]);
                 }
                 (None, Some(home)) => self.read(Bank::Vector, index, home),
                 (None, None) => {}
@@ -727,8 +739,10 @@ impl<'a> Assign<'a> {
             _ => {
                 let index = self.register(index);
                 let xmm = Register::XMM0 + index as u32;
-                self.asm
-                    .put(X86::EVEX_Vmovd_rm32_xmm, &[Register::EAX.into(), xmm.into()]);
+                self.asm.put(
+                    X86::EVEX_Vmovd_rm32_xmm,
+                    &[Register::EAX.into(), xmm.into()],
+                );
             }
         }
     }
@@ -758,7 +772,9 @@ impl<'a> Assign<'a> {
     fn gather_words(&mut self, result: usize, index: usize, mask: Operand) {
         self.zero(result);
         let from = indexed(Register::RCX, vector(index, Width::Whole), 4, 0);
-        let Operand::Register(mask) = mask else { return };
+        let Operand::Register(mask) = mask else {
+            return;
+        };
         let result = self.zmm(result);
         self.asm.put_masked(
             X86::EVEX_Vpgatherdd_zmm_k1_vm32z,
@@ -770,7 +786,9 @@ impl<'a> Assign<'a> {
 
     fn scatter_words(&mut self, words: usize, index: usize, mask: Operand) {
         let to = indexed(Register::RCX, vector(index, Width::Whole), 4, 0);
-        let Operand::Register(mask) = mask else { return };
+        let Operand::Register(mask) = mask else {
+            return;
+        };
         let words = self.zmm(words);
         self.asm.put_masked(
             X86::EVEX_Vpscatterdd_vm32z_k1_zmm,
@@ -803,8 +821,7 @@ impl<'a> Assign<'a> {
     /// Goes elsewhere unless each lane's index is so much more than the one before it.
     fn check_steps(&mut self, index: usize, by: u32, scratch: Scratch, elsewhere: Mark) {
         let [expected, _] = scratch.vectors;
-        let (expected, mask, words) =
-            (self.zmm(expected), self.k(scratch.mask), self.zmm(index));
+        let (expected, mask, words) = (self.zmm(expected), self.k(scratch.mask), self.zmm(index));
         let xmm = Register::XMM0 + index as u32;
         self.asm.put(
             X86::EVEX_Vpbroadcastd_zmm_k1z_xmmm32,

@@ -114,7 +114,10 @@ impl Layout {
         };
         asm.put(X86::Mov_r64_rm64, &[rcx.into(), from.into()]);
         if first > 0 {
-            asm.put(X86::Add_rm64_imm32, &[rcx.into(), (first as i32 * 4).into()]);
+            asm.put(
+                X86::Add_rm64_imm32,
+                &[rcx.into(), (first as i32 * 4).into()],
+            );
         }
     }
 
@@ -130,11 +133,20 @@ impl Layout {
                 let len = at(rdx, bank + offset_of!(Bank, len) as i64);
                 asm.put(X86::Mov_r64_rm64, &[rdx.into(), len.into()]);
                 if area.first > 0 {
-                    asm.put(X86::Xor_r32_rm32, &[Register::ECX.into(), Register::ECX.into()]);
-                    asm.put(X86::Sub_rm64_imm32, &[rdx.into(), (area.first as i32).into()]);
+                    asm.put(
+                        X86::Xor_r32_rm32,
+                        &[Register::ECX.into(), Register::ECX.into()],
+                    );
+                    asm.put(
+                        X86::Sub_rm64_imm32,
+                        &[rdx.into(), (area.first as i32).into()],
+                    );
                     asm.put(X86::Cmovb_r64_rm64, &[rdx.into(), rcx.into()]);
                 }
-                asm.put(X86::Mov_r32_imm32, &[Register::ECX.into(), (most as i32).into()]);
+                asm.put(
+                    X86::Mov_r32_imm32,
+                    &[Register::ECX.into(), (most as i32).into()],
+                );
                 asm.put(X86::Cmp_r64_rm64, &[rdx.into(), rcx.into()]);
                 asm.put(X86::Cmova_r64_rm64, &[rdx.into(), rcx.into()]);
                 return;
@@ -143,6 +155,9 @@ impl Layout {
             Memory::Own => self.own_words,
         };
         let words = fixed.saturating_sub(area.first).min(most);
-        asm.put(X86::Mov_r32_imm32, &[Register::EDX.into(), (words as i32).into()]);
+        asm.put(
+            X86::Mov_r32_imm32,
+            &[Register::EDX.into(), (words as i32).into()],
+        );
     }
 }

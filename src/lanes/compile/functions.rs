@@ -101,7 +101,11 @@ impl Select<'_> {
     fn log_parts(&mut self, x: Value) -> (Value, Value) {
         let one = self.float(1.0);
         // From one to two, and no number for what is below zero.
-        let part = self.vector_by(X86::EVEX_Vgetmantps_zmm_k1z_zmmm512b32_imm8_sae, 0b1000, &[x]);
+        let part = self.vector_by(
+            X86::EVEX_Vgetmantps_zmm_k1z_zmmm512b32_imm8_sae,
+            0b1000,
+            &[x],
+        );
         let exponent = self.vector(X86::EVEX_Vgetexpps_zmm_k1z_zmmm512b32_sae, &[x]);
         let (root, half) = (self.float(std::f32::consts::SQRT_2), self.float(0.5));
         let is_high = self.less(root, part);
@@ -189,7 +193,11 @@ impl Select<'_> {
     /// What a sine is in this quarter.
     fn turned(&mut self, quarter: Value, sine: Value, cosine: Value) -> Value {
         let (one, two) = (self.constant(1), self.constant(2));
-        let is_odd = self.test(X86::EVEX_Vptestmd_kr_k1_zmm_zmmm512b32, None, &[quarter, one]);
+        let is_odd = self.test(
+            X86::EVEX_Vptestmd_kr_k1_zmm_zmmm512b32,
+            None,
+            &[quarter, one],
+        );
         let found = self.choose(is_odd, cosine, sine);
         let half = self.vector(X86::EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, &[quarter, two]);
         let sign = self.vector_by(X86::EVEX_Vpslld_zmm_k1z_zmmm512b32_imm8, 30, &[half]);

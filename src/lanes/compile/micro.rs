@@ -88,23 +88,43 @@ pub(super) enum Kind {
         is_masked: bool,
     },
     Fused(Signs),
+    /// Goes on with the next chunk if the mask has no lane.
+    LeaveIfNone,
     /// Nothing but keeping the source where the home is.
     Keep(Home),
     /// The chunk that a pointer of the stretch points to.
-    Load { pointer: usize },
+    Load {
+        pointer: usize,
+    },
     /// Sources: the words and perhaps a mask.
-    Store { pointer: usize },
+    Store {
+        pointer: usize,
+    },
     /// Sources: the index of each lane, from the start of the area.
-    Gather { area: Area, pattern: Pattern },
+    Gather {
+        area: Area,
+        pattern: Pattern,
+    },
     /// Sources: the index of each lane, the words and perhaps a mask.
-    Scatter { area: Area, pattern: Pattern },
+    Scatter {
+        area: Area,
+        pattern: Pattern,
+    },
     /// Sources: the index within each lane's own words.
-    GatherOwn { area: Area },
-    ScatterOwn { area: Area },
+    GatherOwn {
+        area: Area,
+    },
+    ScatterOwn {
+        area: Area,
+    },
     /// One word for all lanes. Source: its index.
-    LoadOne { area: Area },
+    LoadOne {
+        area: Area,
+    },
     /// How many words an area has, for all lanes.
-    Length { area: Area },
+    Length {
+        area: Area,
+    },
 }
 
 /// An instruction, or a few that stay together.

@@ -97,7 +97,12 @@ impl Compiled {
             aside: Vec::new(),
             stack: 0,
         };
-        making.whole(stretch::pieces(source.ops, source.held, source.places, features));
+        making.whole(stretch::pieces(
+            source.ops,
+            source.held,
+            source.places,
+            features,
+        ));
         Some(Self {
             code: making.asm.assemble()?,
             constants: making.pool.words,
@@ -126,6 +131,33 @@ impl Compiled {
             code(frame);
         }
     }
+}
+
+/// The bytes of registers that code goes to memory for; nothing where there is no code.
+pub(super) fn bytes_between_stretches(
+    ops: &[Op],
+    held: &[Held],
+    places: &Places,
+    lanes: usize,
+) -> Option<usize> {
+    let mut of_op = vec![usize::MAX; ops.len()];
+    let pieces = stretch::pieces(ops, held, places, features()?);
+    for (number, piece) in pieces.iter().enumerate() {
+        if let Piece::Stretch { once, each, .. } = piece {
+            once.iter().chain(each).for_each(|op| of_op[*op] = number);
+        }
+    }
+    let mut found: Vec<(usize, usize)> = places
+        .lives
+        .iter()
+        .enumerate()
+        .filter_map(|(reg, life)| Some((reg, (*life)?)))
+        .filter(|(_, life)| of_op[life.start] == usize::MAX || of_op[life.start] != of_op[life.end])
+        .map(|(reg, _)| (places.at[reg], bytes(held[reg].class(), lanes)))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    Some(found.into_iter().map(|(_, bytes)| bytes).sum())
 }
 
 /// The number that the interpreter knows each operation by: labels have none.
@@ -190,18 +222,24 @@ impl Making<'_> {
         let rsp = Register::RSP;
         self.asm
             .put(X86::Mov_r64_rm64, &[FRAME.into(), Register::RDI.into()]);
+        self.asm.put(
+            X86::Mov_rm64_r64,
+            &[at(FRAME, Frame::STACK).into(), rsp.into()],
+        );
         self.asm
-            .put(X86::Mov_rm64_r64, &[at(FRAME, Frame::STACK).into(), rsp.into()]);
-        self.asm.put(X86::And_rm64_imm8, &[rsp.into(), (-64).into()]);
+            .put(X86::And_rm64_imm8, &[rsp.into(), (-64).into()]);
         let room = self.asm.len();
-        self.asm.put(X86::Sub_rm64_imm32, &[rsp.into(), 0x7fff_ffc0.into()]);
+        self.asm
+            .put(X86::Sub_rm64_imm32, &[rsp.into(), 0x7fff_ffc0.into()]);
         for (register, from) in [
             (REGISTERS, Frame::REGISTERS),
             (CONSTANTS, Frame::CONSTANTS),
             (END, Frame::END),
         ] {
-            self.asm
-                .put(X86::Mov_r64_rm64, &[register.into(), at(FRAME, from).into()]);
+            self.asm.put(
+                X86::Mov_r64_rm64,
+                &[register.into(), at(FRAME, from).into()],
+            );
         }
         for piece in pieces {
             match piece {
@@ -230,23 +268,31 @@ impl Making<'_> {
             }
         }
         self.asm.place(end);
-        self.asm
-            .put(X86::Mov_r64_rm64, &[rsp.into(), at(FRAME, Frame::STACK).into()]);
+        self.asm.put(
+            X86::Mov_r64_rm64,
+            &[rsp.into(), at(FRAME, Frame::STACK).into()],
+        );
         self.asm.put(X86::VEX_Vzeroupper, &[]);
         for register in SAVED.into_iter().rev() {
             self.asm.put(X86::Pop_r64, &[register.into()]);
         }
         self.asm.put(X86::Retnq, &[]);
-        self.asm.set_number(room, self.stack.next_multiple_of(64) as i32);
+        self.asm
+            .set_number(room, self.stack.next_multiple_of(64) as i32);
     }
 
     fn interpret(&mut self, (from, to): (usize, usize), with_once: bool) {
         let (rdi, esi) = (Register::RDI, Register::ESI);
+        self.asm.put(
+            X86::Mov_r64_rm64,
+            &[rdi.into(), at(FRAME, Frame::RUN).into()],
+        );
         self.asm
-            .put(X86::Mov_r64_rm64, &[rdi.into(), at(FRAME, Frame::RUN).into()]);
-        self.asm.put(X86::Mov_r32_imm32, &[esi.into(), (from as i32).into()]);
-        self.asm
-            .put(X86::Mov_r32_imm32, &[Register::EDX.into(), (to as i32).into()]);
+            .put(X86::Mov_r32_imm32, &[esi.into(), (from as i32).into()]);
+        self.asm.put(
+            X86::Mov_r32_imm32,
+            &[Register::EDX.into(), (to as i32).into()],
+        );
         self.asm.put(
             X86::Mov_r32_imm32,
             &[Register::ECX.into(), i32::from(with_once).into()],
@@ -333,7 +379,7 @@ impl Making<'_> {
     fn stretch(&mut self, range: (usize, usize), once: &[usize], each: Vec<usize>) {
         let ops = self.source.ops;
         let is_logic = each.iter().all(|place| stretch::is_logic(ops[*place].code));
-        let mut select = Select::new(self.known, &mut self.pool, range);
+        let mut select = Select::new(self.known, &mut self.pool, &each, range.1);
         for place in once {
             select.once(*place);
         }
@@ -378,18 +424,25 @@ impl Making<'_> {
                 back: done,
             });
         }
-        self.asm
-            .put(X86::Mov_r64_rm64, &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()]);
+        self.asm.put(
+            X86::Mov_r64_rm64,
+            &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()],
+        );
         for register in [Register::R13D, Register::R15D] {
             self.asm
                 .put(X86::Xor_r32_rm32, &[register.into(), register.into()]);
         }
         let mut assign = Assign::new(&mut self.asm, &self.layout, &found, &micros, &held, stack);
         assign.pin(&micros);
-        let (head, next) = (assign.mark_here(), assign.new_mark());
+        let (head, next) = (assign.mark_here(), assign.next_mark());
         if let Some((_, mask)) = self.masks.last() {
             let start = assign.new_mark();
-            let word = indexed(REGISTERS, BITS, 1, self.source.places.at[mask.0 as usize] as i64);
+            let word = indexed(
+                REGISTERS,
+                BITS,
+                1,
+                self.source.places.at[mask.0 as usize] as i64,
+            );
             assign.put(X86::Cmp_rm16_imm8, &[word.into(), 0.into()]);
             assign.branch(X86::Je_rel32_64, start);
             self.aside.push(Aside::Skip {
@@ -423,21 +476,27 @@ impl Making<'_> {
                 .put(X86::Add_r32_rm32, &[EAX.into(), word(more).into()]);
         }
         if pointer.offset != 0 {
-            self.asm
-                .put(X86::Add_rm32_imm32, &[EAX.into(), (pointer.offset as i32).into()]);
+            self.asm.put(
+                X86::Add_rm32_imm32,
+                &[EAX.into(), (pointer.offset as i32).into()],
+            );
         }
         self.layout.area_length(&mut self.asm, pointer.area);
         if pointer.area.memory == super::op::Memory::Own {
             self.asm.put(X86::Cmp_r64_rm64, &[RAX.into(), RDX.into()]);
             self.asm.branch(X86::Jae_rel32_64, slow);
             let bytes = self.source.lanes as i32 * 4;
-            self.asm
-                .put(X86::Imul_r64_rm64_imm32, &[RAX.into(), RAX.into(), bytes.into()]);
+            self.asm.put(
+                X86::Imul_r64_rm64_imm32,
+                &[RAX.into(), RAX.into(), bytes.into()],
+            );
         } else {
             self.asm.put(X86::Shl_rm64_imm8, &[RAX.into(), 2.into()]);
             self.asm.put(X86::Shl_rm64_imm8, &[RDX.into(), 2.into()]);
-            self.asm
-                .put(X86::Lea_r64_m, &[RCX.into(), indexed(RAX, END, 1, 0).into()]);
+            self.asm.put(
+                X86::Lea_r64_m,
+                &[RCX.into(), indexed(RAX, END, 1, 0).into()],
+            );
             self.asm.put(X86::Cmp_r64_rm64, &[RCX.into(), RDX.into()]);
             self.asm.branch(X86::Ja_rel32_64, slow);
         }
@@ -464,7 +523,11 @@ impl Making<'_> {
         for from in (0..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
             let memory = |this: &Self, i: usize| {
                 let reg = op.operands[i].unwrap_or(dst);
-                let offset = if this.class(reg) == Class::Bits { from } else { 0 };
+                let offset = if this.class(reg) == Class::Bits {
+                    from
+                } else {
+                    0
+                };
                 Operand::Memory(at(REGISTERS, this.place_of(reg) + offset))
             };
             let [a, b, c] = [0, 1, 2].map(|i| memory(self, i));

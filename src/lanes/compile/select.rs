@@ -11,7 +11,7 @@ use super::frame::Pool;
 use super::micro::{Area, Bank, Home, Kind, Micro, Pattern, Signs, Value, Width};
 use super::strides::Strides;
 use iced_x86::Code as X86;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What is known of the program that a stretch is of.
 #[derive(Clone, Copy)]
@@ -63,19 +63,33 @@ pub(super) struct Select<'a> {
     /// Stack slots of what is computed once for the chunks.
     adjusted: HashMap<(Option<Reg>, u32), Value>,
     lengths: HashMap<Area, Value>,
-    /// Where the last write of each register is.
-    last_write: HashMap<Reg, usize>,
+    /// Where registers are written that aren't written again.
+    last_writes: HashSet<usize>,
     end: usize,
 }
 
 impl<'a> Select<'a> {
-    pub(super) fn new(known: Known<'a>, constants: &'a mut Pool, range: (usize, usize)) -> Self {
-        let mut last_write = HashMap::new();
-        for (place, op) in known.ops[range.0..range.1].iter().enumerate() {
-            if let Some(dst) = op.dst {
-                last_write.insert(dst, range.0 + place);
+    pub(super) fn new(
+        known: Known<'a>,
+        constants: &'a mut Pool,
+        each: &[usize],
+        end: usize,
+    ) -> Self {
+        let mut last_writes = HashSet::new();
+        let mut open = HashMap::new();
+        for &place in each {
+            match known.ops[place].dst {
+                Some(dst) => {
+                    open.insert(dst, place);
+                }
+                // Chunks that leave out the rest leave what they have.
+                None if known.ops[place].code.jumps() => {
+                    last_writes.extend(open.drain().map(|(_, place)| place));
+                }
+                None => {}
             }
         }
+        last_writes.extend(open.into_values());
         Self {
             known,
             found: Selection::default(),
@@ -85,8 +99,8 @@ impl<'a> Select<'a> {
             is_before: false,
             adjusted: HashMap::new(),
             lengths: HashMap::new(),
-            last_write,
-            end: range.1,
+            last_writes,
+            end,
         }
     }
 
@@ -223,7 +237,7 @@ impl<'a> Select<'a> {
         dst
     }
 
-    fn from_mask(&mut self, mask: Value) -> Value {
+    fn spread_mask(&mut self, mask: Value) -> Value {
         let dst = self.value(Bank::Vector, None);
         let kind = Kind::Plain {
             code: X86::EVEX_Vpmovm2d_zmm_kr,
@@ -237,7 +251,13 @@ impl<'a> Select<'a> {
     }
 
     /// An instruction on a half, or to one.
-    fn half(&mut self, code: X86, immediate: Option<u8>, widths: [Width; 3], sources: &[Value]) -> Value {
+    fn half(
+        &mut self,
+        code: X86,
+        immediate: Option<u8>,
+        widths: [Width; 3],
+        sources: &[Value],
+    ) -> Value {
         let dst = self.value(Bank::Vector, None);
         let kind = Kind::Plain {
             code,
@@ -251,7 +271,13 @@ impl<'a> Select<'a> {
     }
 
     /// An instruction with zeros where the mask isn't.
-    pub(super) fn masked(&mut self, code: X86, immediate: Option<u8>, mask: Value, sources: &[Value]) -> Value {
+    pub(super) fn masked(
+        &mut self,
+        code: X86,
+        immediate: Option<u8>,
+        mask: Value,
+        sources: &[Value],
+    ) -> Value {
         let dst = self.value(Bank::Vector, None);
         let mut all = vec![mask];
         all.extend(sources);
@@ -303,7 +329,11 @@ impl<'a> Select<'a> {
     }
 
     pub(super) fn less(&mut self, a: Value, b: Value) -> Value {
-        self.test(X86::EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae, Some(1), &[a, b])
+        self.test(
+            X86::EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae,
+            Some(1),
+            &[a, b],
+        )
     }
 
     // Operations.
@@ -326,6 +356,11 @@ impl<'a> Select<'a> {
             self.store(&op);
             return;
         }
+        if let (true, Some(mask)) = (op.code.jumps(), op.operands[0]) {
+            let mask = self.bits(mask);
+            self.push(Kind::LeaveIfNone, None, &[mask]);
+            return;
+        }
         let Some(dst) = op.dst else { return };
         let value = if self.class(dst) == Class::Bits {
             self.truth(&op)
@@ -333,8 +368,9 @@ impl<'a> Select<'a> {
             self.word(&op)
         };
         self.current.insert(dst, value);
-        let lives_on = self.known.places.lives[dst.0 as usize].is_some_and(|life| life.end >= self.end);
-        let is_last = self.last_write.get(&dst) == Some(&place);
+        let lives_on =
+            self.known.places.lives[dst.0 as usize].is_some_and(|life| life.end >= self.end);
+        let is_last = self.last_writes.contains(&place);
         let at = self.at(dst);
         if self.is_one_word(dst) {
             // Chunks read it there.
@@ -356,7 +392,8 @@ impl<'a> Select<'a> {
     /// An operation with bits as its result.
     fn truth(&mut self, op: &Op) -> Value {
         let [a, b, c, _] = op.operands;
-        let mut bits = |reg: Option<Reg>| reg.map(|reg| self.bits(reg)).expect("it has that operand");
+        let mut bits =
+            |reg: Option<Reg>| reg.map(|reg| self.bits(reg)).expect("it has that operand");
         match op.code {
             Code::CopyB => bits(a),
             Code::NotB => {
@@ -383,7 +420,11 @@ impl<'a> Select<'a> {
             Code::SelectB => {
                 let known = |reg: Option<Reg>| reg.and_then(|reg| self.known_word(reg));
                 let (yes_is, no_is) = (known(a), known(b));
-                let (yes, no, mask) = (self.bits(op.operands[0].expect("it is there")), b, self.bits(c.expect("it is there")));
+                let (yes, no, mask) = (
+                    self.bits(op.operands[0].expect("it is there")),
+                    b,
+                    self.bits(c.expect("it is there")),
+                );
                 if yes_is == Some(0) {
                     let no = self.bits(no.expect("it is there"));
                     return self.logic(X86::VEX_Kandnw_kr_kr_kr, &[mask, no]);
@@ -512,7 +553,11 @@ impl<'a> Select<'a> {
             }
             Code::MinF | Code::MaxF => {
                 let (a, b) = self.two(op);
-                let how = if op.code == Code::MinF { 0b0100 } else { 0b0101 };
+                let how = if op.code == Code::MinF {
+                    0b0100
+                } else {
+                    0b0101
+                };
                 self.vector_by(EVEX_Vrangeps_zmm_k1z_zmm_zmmm512b32_imm8_sae, how, &[a, b])
             }
             Code::RemF => {
@@ -562,7 +607,8 @@ impl<'a> Select<'a> {
                 let (one, minus_one) = (self.float(1.0), self.float(-1.0));
                 let above = self.less(zero, a);
                 let below = self.less(a, zero);
-                let sign = self.masked(EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, None, above, &[one, one]);
+                let sign =
+                    self.masked(EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, None, above, &[one, one]);
                 self.choose(below, minus_one, sign)
             }
             Code::Neg => {
@@ -608,10 +654,20 @@ impl<'a> Select<'a> {
             }
             Code::FtoS => {
                 let a = self.one(op);
-                let is_number = self.test(EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae, Some(7), &[a, a]);
-                let words = self.masked(EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae, None, is_number, &[a]);
+                let is_number =
+                    self.test(EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae, Some(7), &[a, a]);
+                let words = self.masked(
+                    EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae,
+                    None,
+                    is_number,
+                    &[a],
+                );
                 let limit = self.float(2_147_483_648.0);
-                let is_above = self.test(EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae, Some(13), &[a, limit]);
+                let is_above = self.test(
+                    EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae,
+                    Some(13),
+                    &[a, limit],
+                );
                 let most = self.constant(i32::MAX as u32);
                 self.choose(is_above, most, words)
             }
@@ -662,7 +718,7 @@ impl<'a> Select<'a> {
             code => {
                 let (a, b) = self.two(op);
                 let mask = self.comparison(code, a, b);
-                self.from_mask(mask)
+                self.spread_mask(mask)
             }
         }
     }
@@ -708,9 +764,15 @@ impl<'a> Select<'a> {
             return self.vector(EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, &[a, rest]);
         }
         let (wide, narrow) = if is_signed {
-            (EVEX_Vcvtdq2pd_zmm_k1z_ymmm256b32_er, EVEX_Vcvttpd2dq_ymm_k1z_zmmm512b64_sae)
+            (
+                EVEX_Vcvtdq2pd_zmm_k1z_ymmm256b32_er,
+                EVEX_Vcvttpd2dq_ymm_k1z_zmmm512b64_sae,
+            )
         } else {
-            (EVEX_Vcvtudq2pd_zmm_k1z_ymmm256b32_er, EVEX_Vcvttpd2udq_ymm_k1z_zmmm512b64_sae)
+            (
+                EVEX_Vcvtudq2pd_zmm_k1z_ymmm256b32_er,
+                EVEX_Vcvttpd2udq_ymm_k1z_zmmm512b64_sae,
+            )
         };
         let (whole, half) = (Width::Whole, Width::Half);
         let mut halves = [a; 2];
@@ -719,11 +781,21 @@ impl<'a> Select<'a> {
                 let part = if i == 0 {
                     value
                 } else {
-                    self.half(EVEX_Vextracti64x4_ymmm256_k1z_zmm_imm8, Some(1), [half, whole, whole], &[value])
+                    self.half(
+                        EVEX_Vextracti64x4_ymmm256_k1z_zmm_imm8,
+                        Some(1),
+                        [half, whole, whole],
+                        &[value],
+                    )
                 };
                 self.half(wide, None, [whole, half, whole], &[part])
             });
-            let found = self.half(EVEX_Vdivpd_zmm_k1z_zmm_zmmm512b64_er, None, [whole; 3], &[a, b]);
+            let found = self.half(
+                EVEX_Vdivpd_zmm_k1z_zmm_zmmm512b64_er,
+                None,
+                [whole; 3],
+                &[a, b],
+            );
             *quotient = self.half(narrow, None, [half, whole, whole], &[found]);
         }
         let quotient = self.half(
@@ -738,7 +810,12 @@ impl<'a> Select<'a> {
             return self.choose(is_some, quotient, a);
         }
         let product = self.vector(EVEX_Vpmulld_zmm_k1z_zmm_zmmm512b32, &[quotient, b]);
-        self.masked(EVEX_Vpsubd_zmm_k1z_zmm_zmmm512b32, None, is_some, &[a, product])
+        self.masked(
+            EVEX_Vpsubd_zmm_k1z_zmm_zmmm512b32,
+            None,
+            is_some,
+            &[a, product],
+        )
     }
 
     // Memory.
@@ -769,10 +846,13 @@ impl<'a> Select<'a> {
             offset: op.offset.wrapping_sub(op.region.0),
         };
         let pointers = &mut self.found.pointers;
-        pointers.iter().position(|one| *one == pointer).unwrap_or_else(|| {
-            pointers.push(pointer);
-            pointers.len() - 1
-        })
+        pointers
+            .iter()
+            .position(|one| *one == pointer)
+            .unwrap_or_else(|| {
+                pointers.push(pointer);
+                pointers.len() - 1
+            })
     }
 
     /// What is added to the place of an access, computed once.
@@ -789,7 +869,10 @@ impl<'a> Select<'a> {
         }
         let was_before = std::mem::replace(&mut self.is_before, true);
         let (more_words, offset_words) = (self.words(more), self.constant(offset));
-        let sum = self.vector(X86::EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32, &[offset_words, more_words]);
+        let sum = self.vector(
+            X86::EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32,
+            &[offset_words, more_words],
+        );
         let kept = self.on_stack(sum);
         self.is_before = was_before;
         self.adjusted.insert((Some(more), offset), kept);
@@ -875,17 +958,27 @@ impl<'a> Select<'a> {
 
     /// Where each lane's own word is, and which lanes have it.
     fn own_index(&mut self, index: Value, length: Value) -> [Value; 2] {
-        let is_inside = self.test(X86::EVEX_Vpcmpud_kr_k1_zmm_zmmm512b32_imm8, Some(1), &[index, length]);
+        let is_inside = self.test(
+            X86::EVEX_Vpcmpud_kr_k1_zmm_zmmm512b32_imm8,
+            Some(1),
+            &[index, length],
+        );
         let lanes = self.constant(self.known.lanes as u32);
         let numbers = self.numbers();
         let row = self.vector(X86::EVEX_Vpmulld_zmm_k1z_zmm_zmmm512b32, &[index, lanes]);
-        [self.vector(X86::EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32, &[row, numbers]), is_inside]
+        [
+            self.vector(X86::EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32, &[row, numbers]),
+            is_inside,
+        ]
     }
 
     fn store(&mut self, op: &Op) {
         let area = Self::area(op);
         let [value, place, mask, more] = op.operands;
-        let (value, place) = (value.expect("stores have a value"), place.expect("and a place"));
+        let (value, place) = (
+            value.expect("stores have a value"),
+            place.expect("and a place"),
+        );
         let address = self.class(place);
         let is_own = op.memory == Memory::Own;
         let words = self.words(value);

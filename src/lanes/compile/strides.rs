@@ -107,7 +107,9 @@ impl Strides {
                 _ => None,
             },
             Code::Shl => Some(by(of(0)?.by.wrapping_shl(known(1)?))),
-            Code::RemU | Code::DivU | Code::And | Code::ShrU if of(0)?.by == 1 && of(0)?.is_aligned => {
+            Code::RemU | Code::DivU | Code::And | Code::ShrU
+                if of(0)?.by == 1 && of(0)?.is_aligned =>
+            {
                 let is_quotient = matches!(op.code, Code::DivU | Code::ShrU);
                 let divisor = match op.code {
                     Code::And => known(1)?.checked_add(1)?,
@@ -123,9 +125,14 @@ impl Strides {
                     (true, false) => of(0),
                 }
             }
-            Code::RemU | Code::DivU | Code::And | Code::Or | Code::Xor | Code::ShrU | Code::MinU | Code::MaxU => {
-                (of(0)?.by == 0 && of(1)?.by == 0).then_some(Step::SAME)
-            }
+            Code::RemU
+            | Code::DivU
+            | Code::And
+            | Code::Or
+            | Code::Xor
+            | Code::ShrU
+            | Code::MinU
+            | Code::MaxU => (of(0)?.by == 0 && of(1)?.by == 0).then_some(Step::SAME),
             _ => None,
         }
     }
