@@ -10,7 +10,7 @@ mod workload;
 mod workloads;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use divvy::{Buffer, Kernel, Runtime};
+use divvy::{Buffer, DispatchBuilder, Kernel, Runtime};
 use plain::Plain;
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -57,18 +57,28 @@ struct Lanes<'a> {
 
 impl<'a> Lanes<'a> {
     fn new(runtime: &'a Runtime, workload: &'a Workload) -> divvy::Result<Self> {
-        let kernels = workload.kernels.iter();
         let buffers = workload.buffers.iter();
         Ok(Self {
             runtime,
             workload,
-            kernels: kernels
-                .map(|wgsl| Kernel::from_wgsl(wgsl))
-                .collect::<Result<_, _>>()?,
+            kernels: kernels(workload, "")?,
             buffers: buffers
                 .map(|one| Held::new(runtime, one))
                 .collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Seconds from WGSL that was never seen before to the end of the first dispatch, the median of some.
+    fn first(&mut self) -> divvy::Result<f64> {
+        let mut samples = Vec::new();
+        for turn in 0..21 {
+            let start = Instant::now();
+            self.kernels = kernels(self.workload, &format!("// {turn}"))?;
+            self.pass(&self.workload.passes[0])?.run()?;
+            samples.push(start.elapsed().as_secs_f64());
+        }
+        samples.sort_by(f64::total_cmp);
+        Ok(samples[samples.len() / 2])
     }
 
     fn run(&self) -> divvy::Result<()> {
@@ -77,30 +87,40 @@ impl<'a> Lanes<'a> {
         }
         let mut events = Vec::new();
         for pass in &self.workload.passes {
-            let mut dispatch = self
-                .runtime
-                .dispatch(&self.kernels[pass.kernel], pass.range);
-            for (name, bound) in &pass.bound {
-                dispatch = match *bound {
-                    Bound::Buffer(at) => match &self.buffers[at] {
-                        Held::One(buffer) => dispatch.bind(name, buffer),
-                        Held::Two(buffer) => dispatch.bind(name, buffer),
-                        Held::Four(buffer) => dispatch.bind(name, buffer),
-                    },
-                    Bound::Value(at) => match self.workload.values[at][..] {
-                        [a] => dispatch.value(name, [a]),
-                        [a, b] => dispatch.value(name, [a, b]),
-                        [a, b, c] => dispatch.value(name, [a, b, c]),
-                        [a, b, c, d] => dispatch.value(name, [a, b, c, d]),
-                        [a, b, c, d, e, f] => dispatch.value(name, [a, b, c, d, e, f]),
-                        _ => panic!("a value of that size isn't foreseen"),
-                    },
-                };
-            }
-            events.push(dispatch.submit()?);
+            events.push(self.pass(pass)?.submit()?);
         }
         events.iter().try_for_each(|event| event.wait().map(drop))
     }
+
+    fn pass(&self, pass: &Pass) -> divvy::Result<DispatchBuilder<'_>> {
+        let mut dispatch = self
+            .runtime
+            .dispatch(&self.kernels[pass.kernel], pass.range);
+        for (name, bound) in &pass.bound {
+            dispatch = match *bound {
+                Bound::Buffer(at) => match &self.buffers[at] {
+                    Held::One(buffer) => dispatch.bind(name, buffer),
+                    Held::Two(buffer) => dispatch.bind(name, buffer),
+                    Held::Four(buffer) => dispatch.bind(name, buffer),
+                },
+                Bound::Value(at) => match self.workload.values[at][..] {
+                    [a] => dispatch.value(name, [a]),
+                    [a, b] => dispatch.value(name, [a, b]),
+                    [a, b, c] => dispatch.value(name, [a, b, c]),
+                    [a, b, c, d] => dispatch.value(name, [a, b, c, d]),
+                    [a, b, c, d, e, f] => dispatch.value(name, [a, b, c, d, e, f]),
+                    _ => panic!("a value of that size isn't foreseen"),
+                },
+            };
+        }
+        Ok(dispatch)
+    }
+}
+
+/// The kernels of a workload, with a line more.
+fn kernels(workload: &Workload, more: &str) -> divvy::Result<Vec<Kernel>> {
+    let kernel = |wgsl: &&str| Ok(Kernel::from_wgsl(&format!("{wgsl}\n{more}"))?);
+    workload.kernels.iter().map(kernel).collect()
 }
 
 fn lanes<'a>(runtime: &'a Runtime, workload: &'a Workload) -> Candidate<'a> {
@@ -247,6 +267,14 @@ fn bench(criterion: &mut Criterion) {
     }
     group.finish();
     print(&times, &rows);
+    println!("\nfrom WGSL to the first result, small sizes:");
+    for workload in workloads::all(true) {
+        if rows.iter().any(|row| row.name == workload.name) {
+            let mut lanes = Lanes::new(&runtime, &workload).expect("the kernels are valid");
+            let seconds = lanes.first().expect("it runs");
+            println!("{}: {:.2} ms", workload.name, seconds * 1e3);
+        }
+    }
 }
 
 fn print(times: &Times, rows: &[Workload]) {

@@ -259,7 +259,7 @@ mod tests {
     use crate::kernel::Kernel;
 
     #[test]
-    #[ignore = "for people: prints the program of the file in WGSL"]
+    #[ignore = "for people: prints the program of the file in WGSL, and writes the instructions to the one in CODE"]
     fn print_a_program() {
         let file = std::env::var("WGSL").expect("a file is named");
         let wgsl = std::fs::read_to_string(file).expect("it is there");
@@ -270,5 +270,10 @@ mod tests {
             "{}\nlanes {} bytes {}",
             program.text, program.lanes, program.bytes
         );
+        #[cfg(target_arch = "x86_64")]
+        if let (Ok(file), Some(compiled)) = (std::env::var("CODE"), &program.compiled) {
+            // For `objdump -D -b binary -m i386:x86-64`.
+            std::fs::write(file, compiled.bytes()).expect("it can be written");
+        }
     }
 }

@@ -11,25 +11,29 @@
     reason = "code that was made here is called; its addresses are checked as the interpreter's are"
 )]
 
+mod access;
+mod arithmetic;
 mod assembler;
 mod assign;
 mod frame;
 mod functions;
+mod making;
+mod memory;
 mod micro;
+mod put;
 mod select;
 mod stretch;
 mod strides;
 
 pub(crate) use frame::Frame;
 
-use super::op::{Class, Code, Held, Op, Reg};
+use super::op::{Code, Held, Op};
 use super::place::{Places, bytes};
-use assembler::{Assembler, Mark, Operand, at, indexed};
-use assign::{Assign, POINTERS, without_unused};
-use frame::{BITS, CONSTANTS, END, FRAME, LANE, Layout, Pool, REGISTERS, TABLE};
-use iced_x86::{Code as X86, Register};
+use assembler::Assembler;
+use frame::{Layout, Pool};
+use making::Making;
 use memmap2::Mmap;
-use select::{Known, Pointer, Select};
+use select::Known;
 use std::collections::HashMap;
 use stretch::{Features, Piece};
 use strides::Strides;
@@ -74,6 +78,11 @@ impl Compiled {
     /// The code of a program, where there can be any.
     pub(super) fn new(source: &Source<'_>) -> Option<Self> {
         let features = features()?;
+        // Offsets within what code goes to are numbers of 32 bits.
+        let own_bytes = source.own_words as usize * source.lanes * 4;
+        if own_bytes.max(source.places.bytes) > i32::MAX as usize {
+            return None;
+        }
         let strides = Strides::new(source.once, source.ops, source.held, source.workgroup);
         let mut making = Making {
             source: *source,
@@ -108,6 +117,12 @@ impl Compiled {
             constants: making.pool.words,
             numbers: (0..source.lanes as u32).collect(),
         })
+    }
+
+    /// The instructions, for people.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.code
     }
 
     pub(super) fn constants(&self) -> *const u32 {
@@ -170,464 +185,6 @@ fn step_numbers(ops: &[Op]) -> Vec<usize> {
             number
         })
         .collect()
-}
-
-/// Code on the way.
-struct Making<'a> {
-    source: Source<'a>,
-    known: Known<'a>,
-    layout: Layout,
-    asm: Assembler,
-    pool: Pool,
-    labels: HashMap<u32, Mark>,
-    steps: Vec<usize>,
-    /// By depth: the lanes that a loop is for.
-    masks: Vec<(u32, Reg)>,
-    /// What is put behind the rest.
-    aside: Vec<Aside>,
-    /// The most of the stack that a stretch needs.
-    stack: u32,
-}
-
-/// Code that is seldom run.
-enum Aside {
-    /// The chunk has no lane: only bits are brought up to date.
-    Skip {
-        each: Vec<usize>,
-        start: Mark,
-        back: Mark,
-    },
-    /// The interpreter does the chunks.
-    Slow {
-        range: (usize, usize),
-        start: Mark,
-        back: Mark,
-    },
-}
-
-const SAVED: [Register; 6] = [
-    Register::RBX,
-    Register::RBP,
-    Register::R12,
-    Register::R13,
-    Register::R14,
-    Register::R15,
-];
-
-impl Making<'_> {
-    fn whole(&mut self, pieces: Vec<Piece>) {
-        for register in SAVED {
-            self.asm.put(X86::Push_r64, &[register.into()]);
-        }
-        let rsp = Register::RSP;
-        self.asm
-            .put(X86::Mov_r64_rm64, &[FRAME.into(), Register::RDI.into()]);
-        self.asm.put(
-            X86::Mov_rm64_r64,
-            &[at(FRAME, Frame::STACK).into(), rsp.into()],
-        );
-        self.asm
-            .put(X86::And_rm64_imm8, &[rsp.into(), (-64).into()]);
-        let room = self.asm.len();
-        self.asm
-            .put(X86::Sub_rm64_imm32, &[rsp.into(), 0x7fff_ffc0.into()]);
-        for (register, from) in [
-            (REGISTERS, Frame::REGISTERS),
-            (CONSTANTS, Frame::CONSTANTS),
-            (END, Frame::END),
-        ] {
-            self.asm.put(
-                X86::Mov_r64_rm64,
-                &[register.into(), at(FRAME, from).into()],
-            );
-        }
-        for piece in pieces {
-            match piece {
-                Piece::Stretch { range, once, each } => self.stretch(range, &once, each),
-                Piece::Step(place) => {
-                    let step = self.steps[place];
-                    self.interpret((step, step + 1), true);
-                }
-                Piece::Control(place) => self.control(place),
-            }
-        }
-        let end = self.asm.mark();
-        self.asm.branch(X86::Jmp_rel32_64, end);
-        for aside in std::mem::take(&mut self.aside) {
-            match aside {
-                Aside::Skip { each, start, back } => {
-                    self.asm.place(start);
-                    self.skip(&each);
-                    self.asm.branch(X86::Jmp_rel32_64, back);
-                }
-                Aside::Slow { range, start, back } => {
-                    self.asm.place(start);
-                    self.interpret((self.steps[range.0], self.steps[range.1 - 1] + 1), false);
-                    self.asm.branch(X86::Jmp_rel32_64, back);
-                }
-            }
-        }
-        self.asm.place(end);
-        self.asm.put(
-            X86::Mov_r64_rm64,
-            &[rsp.into(), at(FRAME, Frame::STACK).into()],
-        );
-        self.asm.put(X86::VEX_Vzeroupper, &[]);
-        for register in SAVED.into_iter().rev() {
-            self.asm.put(X86::Pop_r64, &[register.into()]);
-        }
-        self.asm.put(X86::Retnq, &[]);
-        self.asm
-            .set_number(room, self.stack.next_multiple_of(64) as i32);
-    }
-
-    fn interpret(&mut self, (from, to): (usize, usize), with_once: bool) {
-        let (rdi, esi) = (Register::RDI, Register::ESI);
-        self.asm.put(
-            X86::Mov_r64_rm64,
-            &[rdi.into(), at(FRAME, Frame::RUN).into()],
-        );
-        self.asm
-            .put(X86::Mov_r32_imm32, &[esi.into(), (from as i32).into()]);
-        self.asm.put(
-            X86::Mov_r32_imm32,
-            &[Register::EDX.into(), (to as i32).into()],
-        );
-        self.asm.put(
-            X86::Mov_r32_imm32,
-            &[Register::ECX.into(), i32::from(with_once).into()],
-        );
-        self.asm
-            .put(X86::Call_rm64, &[at(FRAME, Frame::INTERPRET).into()]);
-    }
-
-    fn class(&self, reg: Reg) -> Class {
-        self.source.held[reg.0 as usize].class()
-    }
-
-    fn place_of(&self, reg: Reg) -> i64 {
-        self.source.places.at[reg.0 as usize] as i64
-    }
-
-    fn label(&mut self, op: &Op) -> Mark {
-        let asm = &mut self.asm;
-        *self.labels.entry(op.label.0).or_insert_with(|| asm.mark())
-    }
-
-    fn control(&mut self, place: usize) {
-        let op = self.source.ops[place];
-        match op.code {
-            Code::Label => {
-                let mark = self.label(&op);
-                self.asm.place(mark);
-            }
-            Code::Jump => {
-                let mark = self.label(&op);
-                self.asm.branch(X86::Jmp_rel32_64, mark);
-            }
-            Code::JumpUnless => {
-                let mark = self.label(&op);
-                if let Some(condition) = op.operands[0] {
-                    self.jump_unless(condition, mark);
-                }
-            }
-            Code::JumpIfNone | Code::Narrow => {
-                let mark = self.label(&op);
-                let Some(mask) = op.operands[0] else { return };
-                if op.code == Code::Narrow {
-                    self.masks.retain(|(depth, _)| *depth < op.offset);
-                    self.masks.push((op.offset, mask));
-                }
-                self.jump_if_none(mask, mark);
-            }
-            Code::Widen => self.masks.retain(|(depth, _)| *depth <= op.offset),
-            _ => {}
-        }
-    }
-
-    fn jump_unless(&mut self, condition: Reg, mark: Mark) {
-        let word = at(REGISTERS, self.place_of(condition));
-        self.asm.put(X86::Cmp_rm32_imm8, &[word.into(), 0.into()]);
-        self.asm.branch(X86::Je_rel32_64, mark);
-    }
-
-    fn jump_if_none(&mut self, mask: Reg, mark: Mark) {
-        if self.class(mask) != Class::Bits {
-            self.jump_unless(mask, mark);
-            return;
-        }
-        let zmm = Operand::Register(Register::ZMM0);
-        let from = self.place_of(mask);
-        self.asm.put(
-            X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512,
-            &[zmm, at(REGISTERS, from).into()],
-        );
-        for more in (64..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
-            let more = at(REGISTERS, from + more);
-            self.asm.put(
-                X86::EVEX_Vpord_zmm_k1z_zmm_zmmm512b32,
-                &[zmm, zmm, more.into()],
-            );
-        }
-        let k = Operand::Register(Register::K1);
-        self.asm
-            .put(X86::EVEX_Vptestmd_kr_k1_zmm_zmmm512b32, &[k, zmm, zmm]);
-        self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
-        self.asm.branch(X86::Je_rel32_64, mark);
-    }
-
-    fn stretch(&mut self, range: (usize, usize), once: &[usize], each: Vec<usize>) {
-        let ops = self.source.ops;
-        let is_logic = each.iter().all(|place| stretch::is_logic(ops[*place].code));
-        let mut select = Select::new(self.known, &mut self.pool, &each, range.1);
-        for place in once {
-            select.once(*place);
-        }
-        if !is_logic {
-            for place in &each {
-                select.each(*place);
-            }
-        }
-        let mut found = select.found;
-        let before = without_unused(std::mem::take(&mut found.before), found.homes.len());
-        let mut stack = found.stack;
-        let mut assign = Assign::new(&mut self.asm, &self.layout, &found, &before, &[], stack);
-        assign.run(&before);
-        stack = assign.stack;
-        self.stack = self.stack.max(stack);
-        if is_logic {
-            each.iter().for_each(|place| self.logic(*place));
-            return;
-        }
-        let micros = without_unused(std::mem::take(&mut found.each), found.homes.len());
-        if micros.is_empty() {
-            return;
-        }
-        let (slow, done) = (self.asm.mark(), self.asm.mark());
-        let held: Vec<assign::Held> = (0..found.pointers.len())
-            .map(|i| match POINTERS.get(i) {
-                Some(register) => assign::Held::Register(*register),
-                None => {
-                    stack += 8;
-                    assign::Held::Stack(stack - 8)
-                }
-            })
-            .collect();
-        stack = stack.next_multiple_of(64);
-        for (pointer, held) in found.pointers.iter().zip(&held) {
-            self.pointer(pointer, *held, slow);
-        }
-        if !found.pointers.is_empty() {
-            self.aside.push(Aside::Slow {
-                range,
-                start: slow,
-                back: done,
-            });
-        }
-        self.asm.put(
-            X86::Mov_r64_rm64,
-            &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()],
-        );
-        for register in [Register::R13D, Register::R15D] {
-            self.asm
-                .put(X86::Xor_r32_rm32, &[register.into(), register.into()]);
-        }
-        let mut assign = Assign::new(&mut self.asm, &self.layout, &found, &micros, &held, stack);
-        assign.pin(&micros);
-        let (head, next) = (assign.mark_here(), assign.next_mark());
-        if let Some((_, mask)) = self.masks.last() {
-            let start = assign.new_mark();
-            let word = indexed(
-                REGISTERS,
-                BITS,
-                1,
-                self.source.places.at[mask.0 as usize] as i64,
-            );
-            assign.put(X86::Cmp_rm16_imm8, &[word.into(), 0.into()]);
-            assign.branch(X86::Je_rel32_64, start);
-            self.aside.push(Aside::Skip {
-                each: each.clone(),
-                start,
-                back: next,
-            });
-        }
-        assign.run(&micros);
-        self.stack = self.stack.max(assign.stack);
-        self.asm.place(next);
-        self.asm.put(X86::Add_rm64_imm8, &[LANE.into(), 64.into()]);
-        self.asm.put(X86::Add_rm64_imm8, &[BITS.into(), 2.into()]);
-        self.asm.put(X86::Cmp_r64_rm64, &[LANE.into(), END.into()]);
-        self.asm.branch(X86::Jb_rel32_64, head);
-        self.asm.place(done);
-    }
-
-    /// Finds where a run of words begins, and goes elsewhere if not all of its chunks lie in the area.
-    fn pointer(&mut self, pointer: &Pointer, held: assign::Held, slow: Mark) {
-        use Register::{EAX, RAX, RCX, RDX};
-        let word = |home: micro::Home| match home {
-            micro::Home::Constant(index) => at(CONSTANTS, i64::from(index) * 4),
-            micro::Home::Uniform(place) => at(REGISTERS, i64::from(place)),
-            _ => at(REGISTERS, 0),
-        };
-        self.asm
-            .put(X86::Mov_r32_rm32, &[EAX.into(), word(pointer.index).into()]);
-        if let Some(more) = pointer.more {
-            self.asm
-                .put(X86::Add_r32_rm32, &[EAX.into(), word(more).into()]);
-        }
-        if pointer.offset != 0 {
-            self.asm.put(
-                X86::Add_rm32_imm32,
-                &[EAX.into(), (pointer.offset as i32).into()],
-            );
-        }
-        self.layout.area_length(&mut self.asm, pointer.area);
-        if pointer.area.memory == super::op::Memory::Own {
-            self.asm.put(X86::Cmp_r64_rm64, &[RAX.into(), RDX.into()]);
-            self.asm.branch(X86::Jae_rel32_64, slow);
-            let bytes = self.source.lanes as i32 * 4;
-            self.asm.put(
-                X86::Imul_r64_rm64_imm32,
-                &[RAX.into(), RAX.into(), bytes.into()],
-            );
-        } else {
-            self.asm.put(X86::Shl_rm64_imm8, &[RAX.into(), 2.into()]);
-            self.asm.put(X86::Shl_rm64_imm8, &[RDX.into(), 2.into()]);
-            self.asm.put(
-                X86::Lea_r64_m,
-                &[RCX.into(), indexed(RAX, END, 1, 0).into()],
-            );
-            self.asm.put(X86::Cmp_r64_rm64, &[RCX.into(), RDX.into()]);
-            self.asm.branch(X86::Ja_rel32_64, slow);
-        }
-        self.layout.area_pointer(&mut self.asm, pointer.area);
-        self.asm.put(X86::Add_r64_rm64, &[RCX.into(), RAX.into()]);
-        match held {
-            assign::Held::Register(register) => {
-                self.asm
-                    .put(X86::Mov_r64_rm64, &[register.into(), RCX.into()]);
-            }
-            assign::Held::Stack(from) => self.asm.put(
-                X86::Mov_rm64_r64,
-                &[at(Register::RSP, i64::from(from)).into(), RCX.into()],
-            ),
-        }
-    }
-
-    /// Logic on the bits of all lanes.
-    fn logic(&mut self, place: usize) {
-        let op = self.source.ops[place];
-        let Some(dst) = op.dst else { return };
-        let [zero, one, two] = [0, 1, 2].map(|i| Operand::Register(Register::ZMM0 + i));
-        let load = X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512;
-        for from in (0..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
-            let memory = |this: &Self, i: usize| {
-                let reg = op.operands[i].unwrap_or(dst);
-                let offset = if this.class(reg) == Class::Bits {
-                    from
-                } else {
-                    0
-                };
-                Operand::Memory(at(REGISTERS, this.place_of(reg) + offset))
-            };
-            let [a, b, c] = [0, 1, 2].map(|i| memory(self, i));
-            let simple = match op.code {
-                Code::AndB => Some(X86::EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32),
-                Code::OrB => Some(X86::EVEX_Vpord_zmm_k1z_zmm_zmmm512b32),
-                Code::XorB => Some(X86::EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32),
-                _ => None,
-            };
-            match (op.code, simple) {
-                (_, Some(code)) => {
-                    self.asm.put(load, &[zero, a]);
-                    self.asm.put(code, &[zero, zero, b]);
-                }
-                (Code::AndNotB, _) => {
-                    self.asm.put(load, &[zero, b]);
-                    self.asm
-                        .put(X86::EVEX_Vpandnd_zmm_k1z_zmm_zmmm512b32, &[zero, zero, a]);
-                }
-                (Code::NotB, _) => {
-                    self.asm.put(load, &[zero, a]);
-                    // The truth table of what isn't the third operand.
-                    let not = Operand::Number(0x55);
-                    self.asm.put(
-                        X86::EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8,
-                        &[zero, zero, zero, not],
-                    );
-                }
-                (Code::SelectB, _) => {
-                    self.asm.put(load, &[zero, c]);
-                    self.asm.put(load, &[one, a]);
-                    self.asm.put(load, &[two, b]);
-                    // First ? second : third.
-                    let choice = Operand::Number(0xca);
-                    self.asm.put(
-                        X86::EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8,
-                        &[zero, one, two, choice],
-                    );
-                }
-                _ => self.asm.put(load, &[zero, a]),
-            }
-            let to = at(REGISTERS, self.place_of(dst) + from);
-            self.asm
-                .put(X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm, &[to.into(), zero]);
-        }
-    }
-
-    /// The bits of a chunk that has no lane.
-    fn skip(&mut self, each: &[usize]) {
-        use Register::{EAX, ECX, EDX};
-        for place in each {
-            let op = self.source.ops[*place];
-            let Some(dst) = op.dst.filter(|dst| self.class(*dst) == Class::Bits) else {
-                continue;
-            };
-            let to = indexed(REGISTERS, BITS, 1, self.place_of(dst));
-            if !stretch::is_logic(op.code) {
-                self.asm.put(X86::Mov_rm16_imm16, &[to.into(), 0.into()]);
-                continue;
-            }
-            let memory = |this: &Self, i: usize| {
-                let reg = op.operands[i].unwrap_or(dst);
-                let place = this.place_of(reg);
-                Operand::Memory(match this.class(reg) {
-                    Class::Bits => indexed(REGISTERS, BITS, 1, place),
-                    _ => at(REGISTERS, place),
-                })
-            };
-            let [a, b, c] = [0, 1, 2].map(|i| memory(self, i));
-            let zero_extended = X86::Movzx_r32_rm16;
-            let (eax, ecx, edx) = (EAX.into(), ECX.into(), EDX.into());
-            self.asm.put(zero_extended, &[eax, a]);
-            match op.code {
-                Code::AndB | Code::OrB | Code::XorB | Code::AndNotB => {
-                    self.asm.put(zero_extended, &[ecx, b]);
-                    match op.code {
-                        Code::AndB => self.asm.put(X86::And_r32_rm32, &[eax, ecx]),
-                        Code::OrB => self.asm.put(X86::Or_r32_rm32, &[eax, ecx]),
-                        Code::XorB => self.asm.put(X86::Xor_r32_rm32, &[eax, ecx]),
-                        _ => {
-                            self.asm.put(X86::Not_rm32, &[ecx]);
-                            self.asm.put(X86::And_r32_rm32, &[eax, ecx]);
-                        }
-                    }
-                }
-                Code::NotB => self.asm.put(X86::Not_rm32, &[eax]),
-                Code::SelectB => {
-                    self.asm.put(zero_extended, &[ecx, b]);
-                    self.asm.put(zero_extended, &[edx, c]);
-                    self.asm.put(X86::And_r32_rm32, &[eax, edx]);
-                    self.asm.put(X86::Not_rm32, &[edx]);
-                    self.asm.put(X86::And_r32_rm32, &[ecx, edx]);
-                    self.asm.put(X86::Or_r32_rm32, &[eax, ecx]);
-                }
-                _ => {}
-            }
-            self.asm
-                .put(X86::Mov_rm16_r16, &[to.into(), Register::AX.into()]);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub(super) struct Features {
     pub(super) counts_bits: bool,
 }
 
+/// The most operations of a stretch: what they keep at a time has to find room on a thread's stack.
+const MOST: usize = 512;
+
 /// The parts of a program, in order.
 pub(super) fn pieces(ops: &[Op], held: &[Held], places: &Places, features: Features) -> Vec<Piece> {
     let mut jumps = Jumps::new(ops, held, features);
@@ -75,6 +78,9 @@ fn pieces_with(
             open.close(&mut pieces, false)?;
             pieces.push(Piece::Step(place));
             continue;
+        }
+        if open.once.len() + open.each.len() >= MOST {
+            open.close(&mut pieces, false)?;
         }
         let is_once = op.dst.is_some_and(|dst| {
             matches!(held[dst.0 as usize].class(), Class::Uniform | Class::Run(_))

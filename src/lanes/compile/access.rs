@@ -1,0 +1,290 @@
+//! The instructions that load and store words.
+//!
+//! Where lanes go is checked before it is gone there: words in a row are moved at once, others one by one.
+//!
+//! Invariant: no address outside of an area is touched.
+
+use super::assembler::{Mark, Operand, at, indexed};
+use super::assign::{Assign, Held, Scratch, vector};
+use super::frame::{CONSTANTS, LANE};
+use super::micro::{Area, Home, Micro, Pattern, Value, Width};
+use iced_x86::{Code as X86, MemoryOperand, Register};
+
+impl Assign<'_> {
+    pub(super) fn pointed(&mut self, pointer: usize) -> MemoryOperand {
+        let register = match self.pointers[pointer] {
+            Held::Register(register) => register,
+            Held::Stack(from) => {
+                let memory = at(Register::RSP, i64::from(from));
+                self.asm
+                    .put(X86::Mov_r64_rm64, &[Register::RAX.into(), memory.into()]);
+                Register::RAX
+            }
+        };
+        indexed(register, LANE, 1, 0)
+    }
+
+    /// Stores words where they are wanted.
+    pub(super) fn store(&mut self, to: MemoryOperand, words: usize, mask: Option<usize>) {
+        let words = self.zmm(words);
+        let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
+        let Some(mask) = mask else {
+            self.asm.put(code, &[to.into(), words]);
+            return;
+        };
+        let (all, done) = (self.asm.mark(), self.asm.mark());
+        let k = self.k(mask);
+        self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
+        self.asm.branch(X86::Je_rel32_64, done);
+        self.asm.branch(X86::Jb_rel32_64, all);
+        let mask = self.masks.register(mask);
+        self.asm.put_masked(code, &[to.into(), words], mask, false);
+        self.asm.branch(X86::Jmp_rel32_64, done);
+        self.asm.place(all);
+        self.asm.put(code, &[to.into(), words]);
+        self.asm.place(done);
+    }
+
+    /// The first word of an index, in `eax`.
+    pub(super) fn index_word(&mut self, index: Value) {
+        let i = index.0 as usize;
+        match (self.places[i], self.homes[i]) {
+            (None, Some(home)) => {
+                let memory = self.word(home);
+                self.asm
+                    .put(X86::Mov_r32_rm32, &[Register::EAX.into(), memory.into()]);
+            }
+            _ => {
+                let index = self.register(index);
+                let xmm = Register::XMM0 + index as u32;
+                self.asm.put(
+                    X86::EVEX_Vmovd_rm32_xmm,
+                    &[Register::EAX.into(), xmm.into()],
+                );
+            }
+        }
+    }
+
+    /// `[rcx + 4 rax]`
+    pub(super) fn there() -> MemoryOperand {
+        indexed(Register::RCX, Register::RAX, 4, 0)
+    }
+
+    /// The word at `[rcx + 4 rax]`, in all lanes.
+    pub(super) fn broadcast(&mut self, result: usize) {
+        let result = self.zmm(result);
+        self.asm.put(
+            X86::EVEX_Vpbroadcastd_zmm_k1z_xmmm32,
+            &[result, Self::there().into()],
+        );
+    }
+
+    pub(super) fn zero(&mut self, result: usize) {
+        let result = self.zmm(result);
+        self.asm.put(
+            X86::EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32,
+            &[result, result, result],
+        );
+    }
+
+    pub(super) fn gather_words(&mut self, result: usize, index: usize, mask: Operand) {
+        self.zero(result);
+        let from = indexed(Register::RCX, vector(index, Width::Whole), 4, 0);
+        let Operand::Register(mask) = mask else {
+            return;
+        };
+        let result = self.zmm(result);
+        self.asm.put_masked(
+            X86::EVEX_Vpgatherdd_zmm_k1_vm32z,
+            &[result, from.into()],
+            mask,
+            false,
+        );
+    }
+
+    pub(super) fn scatter_words(&mut self, words: usize, index: usize, mask: Operand) {
+        let to = indexed(Register::RCX, vector(index, Width::Whole), 4, 0);
+        let Operand::Register(mask) = mask else {
+            return;
+        };
+        let words = self.zmm(words);
+        self.asm.put_masked(
+            X86::EVEX_Vpscatterdd_vm32z_k1_zmm,
+            &[to.into(), words],
+            mask,
+            false,
+        );
+    }
+
+    /// Goes elsewhere unless the words from the index in `eax` on, so many, are in the area. Wants `eax` below 2^32.
+    pub(super) fn check_room(&mut self, words: u32, length: Value, elsewhere: Mark) {
+        self.asm.put(
+            X86::Lea_r64_m,
+            &[
+                Register::RDX.into(),
+                at(Register::RAX, i64::from(words)).into(),
+            ],
+        );
+        let home = self.homes[length.0 as usize];
+        let memory = self.word(home.unwrap_or(Home::Stack(0)));
+        self.asm
+            .put(X86::Mov_r32_rm32, &[Register::ECX.into(), memory.into()]);
+        self.asm.put(
+            X86::Cmp_r64_rm64,
+            &[Register::RDX.into(), Register::RCX.into()],
+        );
+        self.asm.branch(X86::Ja_rel32_64, elsewhere);
+    }
+
+    /// Goes elsewhere unless each lane's index is so much more than the one before it.
+    pub(super) fn check_steps(&mut self, index: usize, by: u32, scratch: Scratch, elsewhere: Mark) {
+        let [expected, _] = scratch.vectors;
+        let (expected, mask, words) = (self.zmm(expected), self.k(scratch.mask), self.zmm(index));
+        let xmm = Register::XMM0 + index as u32;
+        self.asm.put(
+            X86::EVEX_Vpbroadcastd_zmm_k1z_xmmm32,
+            &[expected, xmm.into()],
+        );
+        let steps = at(CONSTANTS, self.layout.steps(by));
+        self.asm.put(
+            X86::EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32,
+            &[expected, expected, steps.into()],
+        );
+        self.asm.put(
+            X86::EVEX_Vpcmpeqd_kr_k1_zmm_zmmm512b32,
+            &[mask, expected, words],
+        );
+        self.asm.put(X86::VEX_Kortestw_kr_kr, &[mask, mask]);
+        self.asm.branch(X86::Jae_rel32_64, elsewhere);
+    }
+
+    pub(super) fn gather(&mut self, micro: &Micro, area: Area, pattern: Pattern) {
+        let Some(dst) = micro.dst else { return };
+        let [place, length] = micro.sources[..] else {
+            return;
+        };
+        let index = self.register(place);
+        let result = self.result(dst);
+        let scratch = self.scratches();
+        let (general, done) = (self.asm.mark(), self.asm.mark());
+        let is_direct = match pattern {
+            Pattern::Same => {
+                self.index_word(place);
+                self.check_room(1, length, general);
+                self.area_pointer(area);
+                self.broadcast(result);
+                true
+            }
+            Pattern::Next | Pattern::Perhaps(1 | 2 | 4) => {
+                let by = match pattern {
+                    Pattern::Perhaps(by) => by,
+                    _ => 1,
+                };
+                if let Pattern::Perhaps(_) = pattern {
+                    self.check_steps(index, by, scratch, general);
+                }
+                self.index_word(place);
+                self.check_room(16 * by, length, general);
+                self.area_pointer(area);
+                self.load_apart(result, by, scratch);
+                true
+            }
+            Pattern::Perhaps(_) => false,
+        };
+        if is_direct {
+            self.asm.branch(X86::Jmp_rel32_64, done);
+            self.asm.place(general);
+        }
+        let mask = self.k(scratch.mask);
+        let words = self.zmm(index);
+        let memory = self.homes[length.0 as usize].unwrap_or(Home::Stack(0));
+        let memory = self.memory(memory);
+        self.asm.put(
+            X86::EVEX_Vpcmpud_kr_k1_zmm_zmmm512b32_imm8,
+            &[mask, words, memory.into(), Operand::Number(1)],
+        );
+        self.area_pointer(area);
+        self.gather_words(result, index, mask);
+        self.asm.place(done);
+    }
+
+    /// Words that are so far apart, from `[rcx + 4 rax]` on.
+    pub(super) fn load_apart(&mut self, result: usize, by: u32, scratch: Scratch) {
+        let from = |i: i64| indexed(Register::RCX, Register::RAX, 4, i * 64);
+        let load = X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512;
+        let choose = X86::EVEX_Vpermi2d_zmm_k1z_zmm_zmmm512b32;
+        let whole = self.zmm(result);
+        let words = at(CONSTANTS, self.layout.steps(by));
+        match by {
+            1 => self.asm.put(load, &[whole, from(0).into()]),
+            2 => {
+                let low = self.zmm(scratch.vectors[0]);
+                self.asm.put(load, &[low, from(0).into()]);
+                self.asm.put(load, &[whole, words.into()]);
+                self.asm.put(choose, &[whole, low, from(1).into()]);
+            }
+            _ => {
+                let [low, high] = scratch.vectors;
+                let half = Operand::Register(vector(high, Width::Half));
+                let (low, high) = (self.zmm(low), self.zmm(high));
+                self.asm.put(load, &[low, from(0).into()]);
+                self.asm.put(load, &[whole, words.into()]);
+                self.asm.put(choose, &[whole, low, from(1).into()]);
+                self.asm.put(load, &[low, from(2).into()]);
+                self.asm.put(load, &[high, words.into()]);
+                self.asm.put(choose, &[high, low, from(3).into()]);
+                self.asm.put(
+                    X86::EVEX_Vinserti64x4_zmm_k1z_zmm_ymmm256_imm8,
+                    &[whole, whole, half, Operand::Number(1)],
+                );
+            }
+        }
+    }
+
+    pub(super) fn scatter(&mut self, micro: &Micro, area: Area, pattern: Pattern) {
+        let [place, length, words] = micro.sources[..3] else {
+            return;
+        };
+        let index = self.register(place);
+        let words = self.register(words);
+        let mask = micro.sources.get(3).map(|mask| self.register(*mask));
+        let scratch = self.scratches();
+        let (general, done) = (self.asm.mark(), self.asm.mark());
+        let is_direct = matches!(pattern, Pattern::Next | Pattern::Perhaps(1));
+        if is_direct {
+            if let Pattern::Perhaps(_) = pattern {
+                self.check_steps(index, 1, scratch, general);
+            }
+            self.index_word(place);
+            self.check_room(16, length, general);
+            self.area_pointer(area);
+            self.store(Self::there(), words, mask);
+            self.asm.branch(X86::Jmp_rel32_64, done);
+            self.asm.place(general);
+        }
+        let inside = self.k(scratch.mask);
+        let places = self.zmm(index);
+        let memory = self.homes[length.0 as usize].unwrap_or(Home::Stack(0));
+        let memory = self.memory(memory);
+        let mask = mask.map_or(Register::None, |mask| self.masks.register(mask));
+        self.asm.put_masked(
+            X86::EVEX_Vpcmpud_kr_k1_zmm_zmmm512b32_imm8,
+            &[inside, places, memory.into(), Operand::Number(1)],
+            mask,
+            false,
+        );
+        self.area_pointer(area);
+        self.scatter_words(words, index, inside);
+        self.asm.place(done);
+    }
+
+    /// Where an area begins, in `rcx`.
+    pub(super) fn area_pointer(&mut self, area: Area) {
+        self.layout.area_pointer(self.asm, area);
+    }
+
+    /// How many words it has, in `rdx`.
+    pub(super) fn area_length(&mut self, area: Area) {
+        self.layout.area_length(self.asm, area);
+    }
+}
