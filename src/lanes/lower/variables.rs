@@ -1,0 +1,238 @@
+//! Variables and memory: where they are, and how they are read and written.
+//!
+//! A variable that each lane has for itself is registers, or words of the lane's own memory if it is indexed dynamically.
+//!
+//! Invariant: what lanes outside of the mask may read again isn't written for them.
+
+use super::super::Unsupported;
+use super::super::build::Region;
+use super::super::op::{Class, Code, Memory, Reg};
+use super::super::shape::{self, Kind, Leaf, PartType};
+use super::{Base, Cells, Lowering, Mask, Pointer, Variable, VariableMark};
+use naga::{GlobalVariable, Handle, LocalVariable, TypeInner};
+
+impl Lowering<'_> {
+    /// A new variable.
+    pub(super) fn variable(&mut self, ty: &TypeInner, owner: usize) -> Result<usize, Unsupported> {
+        let leaves = shape::leaves(self.module, ty)?;
+        let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
+        let id = self.variables.len();
+        if self.marks.variables.len() <= id {
+            self.marks.variables.push(VariableMark::default());
+        }
+        let mark = self.marks.variables[id];
+        let cells = if mark.is_indexed {
+            let first = self.own_words;
+            self.own_words += kinds.len() as u32;
+            Cells::Own(Region {
+                memory: Memory::Own,
+                first,
+                words: Some(kinds.len() as u32),
+            })
+        } else {
+            let class = |kind: &Kind| match (mark.differs, kind) {
+                (false, _) => Class::Uniform,
+                (true, Kind::Bool) => Class::Bits,
+                (true, _) => Class::Varying,
+            };
+            let cells = kinds.iter().map(|kind| self.builder.cell(class(kind)));
+            Cells::Registers(cells.collect())
+        };
+        self.variables.push(Variable {
+            id,
+            cells,
+            kinds,
+            owner,
+        });
+        Ok(id)
+    }
+
+    /// Gives a variable its first value, in every lane.
+    pub(super) fn initialize(&mut self, index: usize, words: &[Reg]) {
+        match self.variables[index].cells.clone() {
+            Cells::Registers(cells) => {
+                for (cell, word) in cells.into_iter().zip(words) {
+                    self.set_cell(index, cell, *word, false);
+                }
+            }
+            Cells::Own(region) => {
+                let zero = self.builder.constant(0);
+                for (word, offset) in words.iter().zip(region.first..) {
+                    self.builder.store(region, offset, zero, *word, None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn mark_variable(&mut self, index: usize, mark: impl FnOnce(&mut VariableMark)) {
+        mark(&mut self.marks.variables[self.variables[index].id]);
+        self.marks.has_changed = true;
+    }
+
+    pub(super) fn set_cell(&mut self, index: usize, cell: Reg, word: Reg, masked: bool) {
+        let mask = match self.mask {
+            Mask::Some(mask) if masked => Some(mask),
+            _ => None,
+        };
+        let has_lanes = self.builder.differs(cell);
+        if !has_lanes && (self.builder.differs(word) || mask.is_some()) {
+            self.mark_variable(index, |mark| mark.differs = true);
+            return;
+        }
+        match mask {
+            Some(mask) => self.builder.set_where(mask, cell, word),
+            None => self.builder.set(cell, word),
+        }
+    }
+
+    /// Whether lanes may be away that will still read the variable.
+    pub(super) fn is_shared_with_absent(&self, owner: usize) -> bool {
+        self.frames[owner].diverged > 0
+            || self.frames[owner + 1..]
+                .iter()
+                .any(|frame| frame.diverged > 0 || frame.returns_diverge)
+    }
+
+    pub(in crate::lanes) fn read_variable(
+        &mut self,
+        index: usize,
+        first: u32,
+        kinds: &[Kind],
+        dynamic: Option<Reg>,
+    ) -> Vec<Reg> {
+        match (self.variables[index].cells.clone(), dynamic) {
+            (Cells::Registers(cells), None) => cells[first as usize..][..kinds.len()]
+                .iter()
+                .map(|cell| self.builder.read(*cell))
+                .collect(),
+            (Cells::Registers(_), Some(_)) => {
+                self.mark_variable(index, |mark| mark.is_indexed = true);
+                vec![self.builder.constant(0); kinds.len()]
+            }
+            (Cells::Own(region), dynamic) => {
+                let place = dynamic.unwrap_or_else(|| self.builder.constant(0));
+                kinds
+                    .iter()
+                    .zip(region.first + first..)
+                    .map(|(kind, offset)| self.load(region, offset, place, *kind))
+                    .collect()
+            }
+        }
+    }
+
+    /// A word of memory as what it means.
+    pub(super) fn load(&mut self, region: Region, offset: u32, place: Reg, kind: Kind) -> Reg {
+        let word = self.builder.load(region, offset, place);
+        if kind == Kind::Bool {
+            let zero = self.builder.constant(0);
+            self.builder.op(Code::Ne, &[word, zero])
+        } else {
+            word
+        }
+    }
+
+    pub(super) fn write_variable(
+        &mut self,
+        index: usize,
+        first: u32,
+        words: &[Reg],
+        dynamic: Option<Reg>,
+    ) {
+        let masked = self.is_shared_with_absent(self.variables[index].owner);
+        match (self.variables[index].cells.clone(), dynamic) {
+            (Cells::Registers(cells), None) => {
+                for (cell, word) in cells[first as usize..].iter().zip(words) {
+                    self.set_cell(index, *cell, *word, masked);
+                }
+            }
+            (Cells::Registers(_), Some(_)) => {
+                self.mark_variable(index, |mark| mark.is_indexed = true);
+            }
+            (Cells::Own(region), dynamic) => {
+                let place = dynamic.unwrap_or_else(|| self.builder.constant(0));
+                let mask = self.mask_register();
+                for (word, offset) in words.iter().zip(region.first + first..) {
+                    self.builder.store(region, offset, place, *word, Some(mask));
+                }
+            }
+        }
+    }
+
+    pub(in crate::lanes) fn global(
+        &self,
+        handle: Handle<GlobalVariable>,
+    ) -> Result<Pointer, Unsupported> {
+        let variable = &self.module.global_variables[handle];
+        let ty = PartType::Named(variable.ty);
+        if let Some(index) = self.privates.get(&handle) {
+            let base = Base::Variable(*index);
+            return Ok(Pointer {
+                base,
+                ty,
+                first: 0,
+                dynamic: None,
+            });
+        }
+        let Some(region) = self.memories.get(&handle) else {
+            return Err(Unsupported::new(format!(
+                "`{}`, a variable of the address space {:?}",
+                variable.name.as_deref().unwrap_or_default(),
+                variable.space
+            )));
+        };
+        Ok(Pointer {
+            base: Base::Memory(*region),
+            ty,
+            first: region.first,
+            dynamic: None,
+        })
+    }
+
+    pub(in crate::lanes) fn local(&mut self, handle: Handle<LocalVariable>) -> Pointer {
+        let frame = self.frame();
+        let ty = PartType::Named(frame.function.local_variables[handle].ty);
+        let base = Base::Variable(frame.locals[&handle]);
+        Pointer {
+            base,
+            ty,
+            first: 0,
+            dynamic: None,
+        }
+    }
+
+    pub(in crate::lanes) fn read(&mut self, pointer: &Pointer) -> Result<Vec<Reg>, Unsupported> {
+        let module = self.module;
+        let leaves = shape::leaves(module, pointer.ty.inner(module))?;
+        Ok(match pointer.base {
+            Base::Variable(index) => {
+                let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
+                self.read_variable(index, pointer.first, &kinds, pointer.dynamic)
+            }
+            Base::Memory(region) => {
+                let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
+                let read =
+                    |leaf: &Leaf| self.load(region, pointer.first + leaf.offset, place, leaf.kind);
+                leaves.iter().map(read).collect()
+            }
+        })
+    }
+
+    pub(super) fn write(&mut self, pointer: &Pointer, words: &[Reg]) -> Result<(), Unsupported> {
+        match pointer.base {
+            Base::Variable(index) => {
+                self.write_variable(index, pointer.first, words, pointer.dynamic);
+            }
+            Base::Memory(region) => {
+                let module = self.module;
+                let leaves = shape::leaves(module, pointer.ty.inner(module))?;
+                let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
+                let mask = self.mask_register();
+                for (leaf, word) in leaves.iter().zip(words) {
+                    let offset = pointer.first + leaf.offset;
+                    self.builder.store(region, offset, place, *word, Some(mask));
+                }
+            }
+        }
+        Ok(())
+    }
+}
