@@ -128,8 +128,10 @@ pub(super) struct Frame<'m> {
 #[derive(Clone, Copy, Debug)]
 struct Exit {
     id: usize,
-    /// `diverged` inside it.
+    /// `diverged` inside it, but for what comes back before it is left.
     diverged: u32,
+    /// Whether lanes are away until the next round of a loop.
+    continues: u32,
     label: Label,
     is_masked: bool,
     left: Reg,

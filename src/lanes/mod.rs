@@ -255,6 +255,11 @@ fn waits(block: &naga::Block) -> bool {
 
 #[cfg(test)]
 mod tests {
+    mod control;
+    mod harness;
+    mod memory;
+    mod values;
+
     use super::*;
     use crate::kernel::Kernel;
 

@@ -196,7 +196,8 @@ impl<'m> Lowering<'m> {
         self.frame().diverged += breaks + continues;
         let exit_of = Exit {
             id,
-            diverged: self.frame().diverged,
+            diverged: self.frame().diverged - continues,
+            continues,
             label: exit,
             is_masked: mark.is_masked,
             left,
@@ -218,9 +219,6 @@ impl<'m> Lowering<'m> {
             };
         }
         if self.mask != Mask::Dead {
-            if let Some(exit) = self.frame().exits.last_mut() {
-                exit.diverged -= continues;
-            }
             self.within(continuing)?;
             if let Some(condition) = break_if {
                 let condition = self.word(condition)?;
@@ -279,10 +277,13 @@ impl<'m> Lowering<'m> {
         let outer = self.mask;
         let exit = self.builder.label();
         let left = self.no_lanes();
-        self.frame().diverged += u32::from(differs);
+        // Where lanes take different cases, one that leaves doesn't end it for the others.
+        let breaks = u32::from(mark.breaks_diverge && !differs);
+        self.frame().diverged += u32::from(differs) + breaks;
         let exit_of = Exit {
             id,
-            diverged: self.frame().diverged,
+            diverged: self.frame().diverged - u32::from(differs),
+            continues: 0,
             label: exit,
             is_masked,
             left,
@@ -342,7 +343,7 @@ impl<'m> Lowering<'m> {
         }
         self.builder.place(exit);
         self.frame().exits.pop();
-        self.frame().diverged -= u32::from(differs);
+        self.frame().diverged -= u32::from(differs) + breaks;
         self.mask = if is_masked { Mask::Some(left) } else { outer };
         Ok(())
     }
@@ -376,10 +377,9 @@ impl<'m> Lowering<'m> {
             self.add_lanes(exit.left);
         }
         if diverged > exit.diverged {
-            let is_loop = exit.next.is_some();
             self.mark_loop(exit.id, |mark| {
                 mark.is_masked = true;
-                mark.breaks_diverge |= is_loop;
+                mark.breaks_diverge = true;
             });
         } else {
             self.builder.jump(Code::Jump, &[], exit.label);
@@ -401,7 +401,7 @@ impl<'m> Lowering<'m> {
         if exit.is_masked {
             self.add_lanes(arrived);
         }
-        if diverged > exit.diverged {
+        if diverged > exit.diverged + exit.continues {
             self.mark_loop(exit.id, |mark| {
                 mark.is_masked = true;
                 mark.continues_diverge = true;

@@ -1,0 +1,101 @@
+//! Runs kernels on lanes and nothing else.
+
+use super::super::{Bank, Block, Layout, Machine, Program, Unsupported};
+use crate::kernel::Kernel;
+
+/// The program of a kernel, as workgroups or, where that is possible, as rows.
+pub(super) fn program(wgsl: &str, is_short: bool) -> Result<Program, Unsupported> {
+    let kernel = Kernel::from_wgsl(wgsl).unwrap_or_else(|error| panic!("{error}"));
+    let facts = kernel.facts().expect("nothing is left open").clone();
+    Program::new(&facts, is_short)
+}
+
+fn run_as(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3], is_short: bool) -> Vec<Vec<u32>> {
+    let program = program(wgsl, is_short).unwrap_or_else(|error| panic!("{error}"));
+    let mut buffers = buffers.to_vec();
+    let bank = |words: &mut Vec<u32>| Bank {
+        words: words.as_mut_ptr(),
+        len: words.len(),
+    };
+    let banks: Vec<Bank> = buffers.iter_mut().map(bank).collect();
+    let mut machine = Machine::new(&program, &banks, workgroups);
+    let [x, y, z] = program.workgroup;
+    match program.layout {
+        Layout::Workgroup => {
+            for index in 0..workgroups.iter().product() {
+                let first = [
+                    index % workgroups[0],
+                    index / workgroups[0] % workgroups[1],
+                    index / workgroups[0] / workgroups[1],
+                ];
+                let lanes = (x * y * z) as usize;
+                machine.run(&Block { first, lanes });
+            }
+        }
+        Layout::Row => {
+            let length = (workgroups[0] * x) as usize;
+            for row in 0..workgroups[1] * y * workgroups[2] * z {
+                let rows = workgroups[1] * y;
+                for start in (0..length).step_by(program.lanes) {
+                    machine.run(&Block {
+                        first: [start as u32, row % rows, row / rows],
+                        lanes: program.lanes.min(length - start),
+                    });
+                }
+            }
+        }
+    }
+    drop(machine);
+    buffers
+}
+
+/// What the buffers hold after a dispatch of so many workgroups, the same as rows and as workgroups.
+pub(super) fn run(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec<Vec<u32>> {
+    let rows = run_as(wgsl, buffers, workgroups, false);
+    let groups = run_as(wgsl, buffers, workgroups, true);
+    assert_eq!(rows, groups, "rows and workgroups differ");
+    rows
+}
+
+/// The words that a kernel writes to `out` when each of `count` invocations does `body`; `i` is its index.
+pub(super) fn each_with(preamble: &str, body: &str, count: usize, words: usize) -> Vec<u32> {
+    let wgsl = format!(
+        "{preamble}
+        @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+        @compute @workgroup_size(8)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+            let i = id.x;
+            {body}
+        }}"
+    );
+    let workgroups = [count.div_ceil(8) as u32, 1, 1];
+    run(&wgsl, &[vec![0; words]], workgroups).remove(0)
+}
+
+/// As above, with a word for each of 40 invocations.
+pub(super) fn each(preamble: &str, body: &str) -> Vec<u32> {
+    each_with(preamble, body, 40, 40)
+}
+
+/// The words that one invocation writes when it does `body`, in which `one` is 1 but nobody knows.
+pub(super) fn once(preamble: &str, body: &str, words: usize) -> Vec<u32> {
+    let preamble = format!(
+        "{preamble}
+        @group(0) @binding(1) var<storage, read_write> ones: array<u32>;"
+    );
+    let wgsl = format!(
+        "{preamble}
+        @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+        @compute @workgroup_size(1)
+        fn main() {{
+            let one = ones[0];
+            {body}
+        }}"
+    );
+    run(&wgsl, &[vec![0; words], vec![1; 4]], [1, 1, 1]).remove(0)
+}
+
+/// Floats as words.
+pub(super) fn bits(floats: &[f32]) -> Vec<u32> {
+    floats.iter().map(|float| float.to_bits()).collect()
+}
