@@ -397,9 +397,15 @@ impl Builder {
     }
 
     pub(crate) fn load(&mut self, region: Region, offset: u32, place: Reg) -> Reg {
+        self.load_as(Code::Load, region, offset, place)
+    }
+
+    /// A load of words or of halves, in which its place is then.
+    pub(crate) fn load_as(&mut self, code: Code, region: Region, offset: u32, place: Reg) -> Reg {
         let sum = self.parts(place, offset);
         let is_settled = self.is_settled(region.memory);
-        if is_settled && self.known(sum.place).is_some() && sum.more.is_none() {
+        if code == Code::Load && is_settled && self.known(sum.place).is_some() && sum.more.is_none()
+        {
             return self.input(Input::Word(region.memory, sum.offset));
         }
         let class = if self.differs(sum.place) || region.memory == Memory::Own {
@@ -407,7 +413,7 @@ impl Builder {
         } else {
             Class::Uniform
         };
-        let mut op = Op::new(Code::Load, None, &[sum.place]);
+        let mut op = Op::new(code, None, &[sum.place]);
         op.operands[1] = sum.more;
         (op.memory, op.offset) = (region.memory, sum.offset);
         op.region = (region.first, region.words);
@@ -428,9 +434,22 @@ impl Builder {
         word: Reg,
         mask: Option<Reg>,
     ) {
+        self.store_as(Code::Store, region, offset, place, word, mask);
+    }
+
+    /// A store of words or of halves, in which its place is then.
+    pub(crate) fn store_as(
+        &mut self,
+        code: Code,
+        region: Region,
+        offset: u32,
+        place: Reg,
+        word: Reg,
+        mask: Option<Reg>,
+    ) {
         let word = self.worded(word);
         let sum = self.parts(place, offset);
-        let mut op = Op::new(Code::Store, None, &[word, sum.place]);
+        let mut op = Op::new(code, None, &[word, sum.place]);
         (op.operands[2], op.operands[3]) = (mask, sum.more);
         (op.memory, op.offset) = (region.memory, sum.offset);
         op.region = (region.first, region.words);

@@ -9,11 +9,12 @@
 mod atomics;
 mod branches;
 mod builtins;
+mod memory;
 mod variables;
 
 use super::Unsupported;
 use super::build::{Builder, Region};
-use super::op::{Label, Reg};
+use super::op::{Label, Memory, Reg};
 use super::shape::{Kind, PartType};
 use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{
@@ -52,9 +53,37 @@ pub(super) enum Value {
 pub(super) struct Pointer {
     pub(super) base: Base,
     pub(super) ty: PartType,
-    /// Words from the base: of a value for a variable, of memory for memory.
+    /// Words from the base: of what is bound as WGSL lays it out, of all else as values come apart.
     pub(super) first: u32,
     pub(super) dynamic: Option<Reg>,
+    /// Halves of words behind those, in what is bound: one or none, and those that aren't known.
+    pub(super) half: u32,
+    pub(super) halves: Option<Reg>,
+}
+
+impl Pointer {
+    fn to(base: Base, ty: PartType, first: u32) -> Self {
+        Self {
+            base,
+            ty,
+            first,
+            dynamic: None,
+            half: 0,
+            halves: None,
+        }
+    }
+
+    /// Whether it points to a buffer or a value.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(self.base, Base::Memory(region) if matches!(region.memory, Memory::Bound(_)))
+    }
+
+    /// Moves it by so many halves of words.
+    pub(super) fn advance(&mut self, halves: u32) {
+        let halves = self.half.saturating_add(halves);
+        self.first = self.first.saturating_add(halves / 2);
+        self.half = halves % 2;
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,7 @@ mod functions;
 mod lower;
 mod math;
 mod math_words;
+mod number;
 mod op;
 mod place;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod run;
 mod shape;
 mod tidy;
 mod value;
+mod wide;
 
 pub(crate) use lower::Layout;
 pub(crate) use run::{Bank, Machine};
@@ -134,13 +136,9 @@ impl Program {
         };
         let mut memories = HashMap::new();
         let mut shared_words = 0;
-        let mut layouter = naga::proc::Layouter::default();
-        layouter
-            .update(module.to_ctx())
-            .map_err(|error| Unsupported::new(error.to_string()))?;
         for (handle, variable) in module.global_variables.iter() {
             if variable.space == AddressSpace::WorkGroup {
-                let words = layouter[variable.ty].size.div_ceil(4);
+                let words = shape::count(module, &module.types[variable.ty].inner)?;
                 let region = Region {
                     memory: Memory::Shared,
                     first: shared_words,
@@ -257,6 +255,7 @@ fn waits(block: &naga::Block) -> bool {
 mod tests {
     mod control;
     mod harness;
+    mod kinds;
     mod memory;
     mod values;
 

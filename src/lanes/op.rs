@@ -4,6 +4,7 @@
 //!
 //! Invariant: a jump goes to a label that the program has.
 
+use super::wide::{Half, WideOp};
 use std::fmt;
 
 /// A register; its class says what it holds.
@@ -220,6 +221,12 @@ pub(crate) enum Code {
     Store,
     /// `dst`, if there is one, is what was there; `a` is the value, `b` the place, `c` the mask.
     Atomic(AtomicOp),
+    /// As a load, of half a word: the place counts halves.
+    LoadHalf,
+    /// As a store, of the lower half of `a`: the place counts halves, and the other half stays as it is.
+    StoreHalf,
+    /// One word of an operation on numbers of 64 bits: `(a, b)` and `(c, d)`, the lower words first.
+    Wide(WideOp, Half),
     /// As an atomic with the mask `c`; the value to compare with is the operation's fourth operand.
     CompareExchange,
     Jump,
@@ -254,11 +261,11 @@ impl Code {
 
     /// Whether it does something beside setting its register.
     pub(crate) fn acts(self) -> bool {
-        use Code::{Atomic, Barrier, CompareExchange, Label, Store, Widen};
+        use Code::{Atomic, Barrier, CompareExchange, Label, Store, StoreHalf, Widen};
         self.jumps()
             || matches!(
                 self,
-                Atomic(_) | Barrier | CompareExchange | Label | Store | Widen
+                Atomic(_) | Barrier | CompareExchange | Label | Store | StoreHalf | Widen
             )
     }
 

@@ -66,7 +66,12 @@ fn line(text: &mut String, op: &Op, held: &[Held]) {
         let _ = write!(text, " {}", name(*reg, held));
     }
     match op.code {
-        Code::Load | Code::Store | Code::Atomic(_) | Code::CompareExchange => {
+        Code::Load
+        | Code::LoadHalf
+        | Code::Store
+        | Code::StoreHalf
+        | Code::Atomic(_)
+        | Code::CompareExchange => {
             let _ = write!(text, " in {:?} {:+}", op.memory, op.offset as i32);
         }
         Code::Narrow => {

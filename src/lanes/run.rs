@@ -16,6 +16,7 @@ use super::op::{AtomicOp, Class, Code, Held, Input, Memory, Op, Reg};
 use super::place::Places;
 pub(crate) use super::processor::CHUNK;
 use super::processor::{Floats, Least, Processor, Words, lanes};
+use super::wide;
 use super::{Block, Program};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -80,7 +81,7 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
     };
     let step = |op: &Op| {
         let address = match op.code {
-            Code::Load => op.operands[0],
+            Code::Load | Code::LoadHalf => op.operands[0],
             _ => op.operands[1],
         };
         Step {
@@ -759,6 +760,64 @@ impl Run<'_> {
         }
     }
 
+    unsafe fn load_half(&mut self, step: &Step) {
+        let bank = self.region(step);
+        let [place, more, ..] = step.operands;
+        let (halves, len) = (bank.words.cast::<u16>(), bank.len * 2);
+        let at = |place: u32| {
+            if (place as usize) < len {
+                // SAFETY: the bank has that half.
+                u32::from(unsafe { halves.add(place as usize).read() })
+            } else {
+                0
+            }
+        };
+        // SAFETY: registers by the caller's promise.
+        unsafe {
+            let more = if more.is_there() { self.word(more) } else { 0 };
+            let more = more.wrapping_add(step.offset);
+            let more = more.wrapping_sub(step.first.wrapping_mul(2));
+            if step.is_uniform {
+                let word = at(self.word(place).wrapping_add(more));
+                self.splat(step.dst, word);
+                return;
+            }
+            for chunk in self.window.0..self.window.1 {
+                let places = self.places(step, place, more, chunk);
+                self.write(step.dst, chunk, lanes(|i| at(places[i])));
+            }
+        }
+    }
+
+    unsafe fn store_half(&mut self, step: &Step) {
+        let bank = self.region(step);
+        let [value, place, mask, more] = step.operands;
+        let (halves, len) = (bank.words.cast::<u16>(), bank.len * 2);
+        // SAFETY: registers by the caller's promise; memory is checked here.
+        unsafe {
+            let more = if more.is_there() { self.word(more) } else { 0 };
+            let more = more.wrapping_add(step.offset);
+            let more = more.wrapping_sub(step.first.wrapping_mul(2));
+            for chunk in self.window.0..self.window.1 {
+                let mut bits = if mask.is_there() {
+                    self.bits(mask, chunk)
+                } else {
+                    u16::MAX
+                };
+                let words = self.read(value, chunk);
+                let places = self.places(step, place, more, chunk);
+                while bits != 0 {
+                    let i = bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    let at = places[i] as usize;
+                    if at < len {
+                        halves.add(at).write(words[i] as u16);
+                    }
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn atomic(&mut self, step: &Step, op: impl Fn(*mut u32, bool, u32, u32) -> u32) {
         let bank = self.region(step);
@@ -999,6 +1058,14 @@ impl Run<'_> {
                     Code::UnpackHalfHigh => each!(self, step, |a| {
                         half::f16::from_bits((a >> 16) as u16).to_f32().to_bits()
                     }),
+                    Code::Wide(op, half) => {
+                        let f = op.function();
+                        each!(self, step, |a, b, c, d| {
+                            half.of(f(wide::number(a, b), wide::number(c, d)))
+                        });
+                    }
+                    Code::LoadHalf => self.load_half(step),
+                    Code::StoreHalf => self.store_half(step),
                     Code::Load => self.load::<P>(step),
                     Code::Store => self.store(step),
                     Code::Atomic(AtomicOp::Add) => {

@@ -7,7 +7,7 @@
 use super::Unsupported;
 use naga::{ArraySize, Handle, Module, Scalar, ScalarKind, Type, TypeInner};
 
-/// What a word means.
+/// What a number is, and how it is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     F32,
@@ -15,6 +15,18 @@ pub(crate) enum Kind {
     U32,
     /// All bits set, or none.
     Bool,
+    /// Held as the `f32` of the same value.
+    F16,
+    /// Held as the `i32` of the same value.
+    I16,
+    /// Held as the `u32` of the same value.
+    U16,
+    /// Held in two words, the lower first.
+    F64,
+    /// Held in two words, the lower first.
+    I64,
+    /// Held in two words, the lower first.
+    U64,
 }
 
 impl Kind {
@@ -24,21 +36,57 @@ impl Kind {
             (ScalarKind::Sint, 4) => Ok(Kind::I32),
             (ScalarKind::Uint, 4) => Ok(Kind::U32),
             (ScalarKind::Bool, _) => Ok(Kind::Bool),
+            (ScalarKind::Float, 2) => Ok(Kind::F16),
+            (ScalarKind::Sint, 2) => Ok(Kind::I16),
+            (ScalarKind::Uint, 2) => Ok(Kind::U16),
+            (ScalarKind::Float, 8) => Ok(Kind::F64),
+            (ScalarKind::Sint, 8) => Ok(Kind::I64),
+            (ScalarKind::Uint, 8) => Ok(Kind::U64),
             (kind, width) => Err(Unsupported::new(format!(
                 "{kind:?} numbers of {} bits",
                 u32::from(width) * 8
             ))),
         }
     }
-}
 
-impl Kind {
     /// What goes for floats, for signed integers, or for all else.
     pub(crate) fn pick<T>(self, float: T, signed: T, other: T) -> T {
         match self {
-            Kind::F32 => float,
-            Kind::I32 => signed,
-            Kind::U32 | Kind::Bool => other,
+            Kind::F32 | Kind::F16 | Kind::F64 => float,
+            Kind::I32 | Kind::I16 | Kind::I64 => signed,
+            Kind::U32 | Kind::U16 | Kind::U64 | Kind::Bool => other,
+        }
+    }
+
+    pub(crate) fn is_float(self) -> bool {
+        self.pick(true, false, false)
+    }
+
+    pub(crate) fn is_signed(self) -> bool {
+        self.pick(false, true, false)
+    }
+
+    /// Whether it takes two words.
+    pub(crate) fn is_wide(self) -> bool {
+        matches!(self, Kind::F64 | Kind::I64 | Kind::U64)
+    }
+
+    /// Whether it takes half a word of what is bound.
+    pub(crate) fn is_half(self) -> bool {
+        matches!(self, Kind::F16 | Kind::I16 | Kind::U16)
+    }
+
+    /// Words that hold it.
+    pub(crate) fn words(self) -> u32 {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Halves of words that it takes in what is bound.
+    fn halves(self) -> u32 {
+        match self {
+            Kind::F16 | Kind::I16 | Kind::U16 => 1,
+            Kind::F64 | Kind::I64 | Kind::U64 => 4,
+            _ => 2,
         }
     }
 }
@@ -46,19 +94,36 @@ impl Kind {
 /// One word of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leaf {
-    /// Where it lies in a buffer, in words from the start of the type.
+    /// Where it lies in what is bound, in halves of words from the start of the type.
     pub(crate) offset: u32,
+    /// What it is; a word of a number that takes two is a [`Kind::U32`].
     pub(crate) kind: Kind,
 }
 
 /// The most words that a value may come apart into: what is larger has to stay in memory.
-const MOST_LEAVES: u64 = 1 << 16;
+const MOST_LEAVES: usize = 1 << 16;
 
 /// The words of a type, in order.
 pub(crate) fn leaves(module: &Module, ty: &TypeInner) -> Result<Vec<Leaf>, Unsupported> {
     let mut found = Vec::new();
     collect(module, ty, 0, &mut found)?;
     Ok(found)
+}
+
+/// So many numbers, one behind the other.
+fn numbers(kind: Kind, count: u32, offset: u32, found: &mut Vec<Leaf>) {
+    for i in 0..count {
+        let offset = offset + i * kind.halves();
+        if kind.is_wide() {
+            let word = |offset| Leaf {
+                offset,
+                kind: Kind::U32,
+            };
+            found.extend([word(offset), word(offset + 2)]);
+        } else {
+            found.push(Leaf { offset, kind });
+        }
+    }
 }
 
 fn collect(
@@ -68,16 +133,11 @@ fn collect(
     found: &mut Vec<Leaf>,
 ) -> Result<(), Unsupported> {
     match ty {
-        TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) => found.push(Leaf {
-            offset,
-            kind: Kind::of(*scalar)?,
-        }),
+        TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) => {
+            numbers(Kind::of(*scalar)?, 1, offset, found);
+        }
         TypeInner::Vector { size, scalar } => {
-            let kind = Kind::of(*scalar)?;
-            found.extend((0..*size as u32).map(|i| Leaf {
-                offset: offset + i,
-                kind,
-            }));
+            numbers(Kind::of(*scalar)?, *size as u32, offset, found);
         }
         TypeInner::Matrix {
             columns,
@@ -86,36 +146,29 @@ fn collect(
         } => {
             let kind = Kind::of(*scalar)?;
             for column in 0..*columns as u32 {
-                let start = offset + column * column_words(*rows);
-                found.extend((0..*rows as u32).map(|i| Leaf {
-                    offset: start + i,
-                    kind,
-                }));
+                let offset = offset + column * column_halves(*rows, kind);
+                numbers(kind, *rows as u32, offset, found);
             }
         }
         TypeInner::Array { base, size, stride } => {
             let count = length(*size)?;
             let inner = leaves(module, &module.types[*base].inner)?;
-            if u64::from(count) * inner.len() as u64 > MOST_LEAVES {
+            if found.len() + count as usize * inner.len() > MOST_LEAVES {
                 return Err(Unsupported::new(format!(
                     "an array of {count} elements as a value or a variable of one invocation"
                 )));
             }
             for i in 0..count {
                 found.extend(inner.iter().map(|leaf| Leaf {
-                    offset: offset + i * (stride / 4) + leaf.offset,
+                    offset: offset + i * (stride / 2) + leaf.offset,
                     kind: leaf.kind,
                 }));
             }
         }
         TypeInner::Struct { members, .. } => {
             for member in members {
-                collect(
-                    module,
-                    &module.types[member.ty].inner,
-                    offset + member.offset / 4,
-                    found,
-                )?;
+                let inner = &module.types[member.ty].inner;
+                collect(module, inner, offset + member.offset / 2, found)?;
             }
         }
         other => return Err(Unsupported::new(format!("values of type {other:?}"))),
@@ -126,16 +179,20 @@ fn collect(
 /// How many words a type comes apart into.
 pub(crate) fn count(module: &Module, ty: &TypeInner) -> Result<u32, Unsupported> {
     Ok(match ty {
-        TypeInner::Scalar(_) | TypeInner::Atomic(_) => 1,
-        TypeInner::Vector { size, .. } => *size as u32,
-        TypeInner::Matrix { columns, rows, .. } => *columns as u32 * *rows as u32,
+        TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) => Kind::of(*scalar)?.words(),
+        TypeInner::Vector { size, scalar } => *size as u32 * Kind::of(*scalar)?.words(),
+        TypeInner::Matrix {
+            columns,
+            rows,
+            scalar,
+        } => *columns as u32 * *rows as u32 * Kind::of(*scalar)?.words(),
         TypeInner::Array { base, size, .. } => {
-            length(*size)? * count(module, &module.types[*base].inner)?
+            length(*size)?.saturating_mul(count(module, &module.types[*base].inner)?)
         }
         TypeInner::Struct { members, .. } => {
-            let mut words = 0;
+            let mut words = 0_u32;
             for member in members {
-                words += count(module, &module.types[member.ty].inner)?;
+                words = words.saturating_add(count(module, &module.types[member.ty].inner)?);
             }
             words
         }
@@ -153,12 +210,13 @@ pub(crate) fn length(size: ArraySize) -> Result<u32, Unsupported> {
     }
 }
 
-/// Words from column to column of a matrix in memory.
-pub(crate) fn column_words(rows: naga::VectorSize) -> u32 {
-    match rows {
+/// Halves of words from column to column of a matrix in what is bound.
+fn column_halves(rows: naga::VectorSize, kind: Kind) -> u32 {
+    let rows = match rows {
         naga::VectorSize::Bi => 2,
         _ => 4,
-    }
+    };
+    rows * kind.halves()
 }
 
 /// What is behind an index, in a value or in memory.
@@ -167,7 +225,7 @@ pub(crate) struct Part {
     pub(crate) ty: PartType,
     /// Words of a value before it.
     pub(crate) first: u32,
-    /// Words of memory before it.
+    /// Halves of words before it in what is bound.
     pub(crate) offset: u32,
 }
 
@@ -198,7 +256,7 @@ pub(crate) fn part(module: &Module, ty: &TypeInner, index: u32) -> Result<Part, 
         return Ok(Part {
             ty: PartType::Named(member.ty),
             first,
-            offset: member.offset / 4,
+            offset: member.offset / 2,
         });
     }
     let elements = elements(module, ty)?;
@@ -216,7 +274,7 @@ pub(crate) struct Elements {
     pub(crate) count: Option<u32>,
     /// Words of a value that each has.
     pub(crate) words: u32,
-    /// Words of memory from each to the next.
+    /// Halves of words from each to the next in what is bound.
     pub(crate) stride: u32,
 }
 
@@ -225,8 +283,8 @@ pub(crate) fn elements(module: &Module, ty: &TypeInner) -> Result<Elements, Unsu
         TypeInner::Vector { size, scalar } => Elements {
             ty: PartType::Inner(TypeInner::Scalar(*scalar)),
             count: Some(*size as u32),
-            words: 1,
-            stride: 1,
+            words: Kind::of(*scalar)?.words(),
+            stride: Kind::of(*scalar)?.halves(),
         },
         TypeInner::Matrix {
             columns,
@@ -238,8 +296,8 @@ pub(crate) fn elements(module: &Module, ty: &TypeInner) -> Result<Elements, Unsu
                 scalar: *scalar,
             }),
             count: Some(*columns as u32),
-            words: *rows as u32,
-            stride: column_words(*rows),
+            words: *rows as u32 * Kind::of(*scalar)?.words(),
+            stride: column_halves(*rows, Kind::of(*scalar)?),
         },
         TypeInner::Array { base, size, stride } => Elements {
             ty: PartType::Named(*base),
@@ -248,7 +306,7 @@ pub(crate) fn elements(module: &Module, ty: &TypeInner) -> Result<Elements, Unsu
                 _ => None,
             },
             words: count(module, &module.types[*base].inner)?,
-            stride: stride / 4,
+            stride: stride / 2,
         },
         other => return Err(Unsupported::new(format!("an index into {other:?}"))),
     })

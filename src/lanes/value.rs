@@ -6,9 +6,9 @@
 //! Invariant: an expression has as many words as its type has leaves.
 
 use super::Unsupported;
-use super::build::Region;
-use super::lower::{Base, Lowering, Pointer, Value};
-use super::op::{Code, Input, Reg};
+use super::lower::{Lowering, Pointer, Value};
+use super::number::Number;
+use super::op::{Code, Reg};
 use super::shape::{self, Kind};
 use naga::{
     BinaryOperator, Expression, Handle, Literal, RelationalFunction, ScalarKind, TypeInner,
@@ -67,14 +67,25 @@ impl<'m> Lowering<'m> {
         Ok(vec![self.builder.constant(0); count])
     }
 
-    fn literal(&mut self, literal: Literal) -> Result<Reg, Unsupported> {
-        Ok(self.builder.constant(match literal {
+    fn literal(&mut self, literal: Literal) -> Result<Vec<Reg>, Unsupported> {
+        let word = match literal {
             Literal::F32(value) => value.to_bits(),
             Literal::U32(value) => value,
             Literal::I32(value) => value as u32,
             Literal::Bool(value) => u32::from(value).wrapping_neg(),
+            Literal::F16(value) => value.to_f32().to_bits(),
+            Literal::I16(value) => i32::from(value) as u32,
+            Literal::U16(value) => u32::from(value),
+            Literal::F64(value) => return Ok(self.wide_literal(Kind::F64, value.to_bits())),
+            Literal::I64(value) => return Ok(self.wide_literal(Kind::I64, value as u64)),
+            Literal::U64(value) => return Ok(self.wide_literal(Kind::U64, value)),
             other => return Err(Unsupported::new(format!("the literal {other:?}"))),
-        }))
+        };
+        Ok(vec![self.builder.constant(word)])
+    }
+
+    fn wide_literal(&mut self, kind: Kind, number: u64) -> Vec<Reg> {
+        Number::words(&[self.wide_constant(kind, number)])
     }
 
     /// The words of an expression outside of functions.
@@ -84,7 +95,7 @@ impl<'m> Lowering<'m> {
     ) -> Result<Vec<Reg>, Unsupported> {
         let module = self.module;
         match &module.global_expressions[handle] {
-            Expression::Literal(literal) => Ok(vec![self.literal(*literal)?]),
+            Expression::Literal(literal) => self.literal(*literal),
             Expression::Constant(constant) => self.constant_words(module.constants[*constant].init),
             Expression::ZeroValue(ty) => self.zero(&module.types[*ty].inner),
             Expression::Compose { components, .. } => {
@@ -105,7 +116,7 @@ impl<'m> Lowering<'m> {
     pub(super) fn expression(&mut self, handle: Handle<Expression>) -> Result<Value, Unsupported> {
         let (module, function) = (self.module, self.frame().function);
         let words = match &function.expressions[handle] {
-            Expression::Literal(literal) => vec![self.literal(*literal)?],
+            Expression::Literal(literal) => self.literal(*literal)?,
             Expression::Constant(constant) => {
                 self.constant_words(module.constants[*constant].init)?
             }
@@ -117,17 +128,15 @@ impl<'m> Lowering<'m> {
                 }
                 words
             }
-            Expression::Splat { size, value } => vec![self.word(*value)?; *size as usize],
+            Expression::Splat { size, value } => self.words(*value)?.repeat(*size as usize),
             Expression::Swizzle {
                 size,
                 vector,
                 pattern,
             } => {
-                let words = self.words(*vector)?;
-                pattern[..*size as usize]
-                    .iter()
-                    .map(|from| words[*from as usize])
-                    .collect()
+                let numbers = self.numbers(*vector)?;
+                let from = pattern[..*size as usize].iter();
+                Number::words(&from.map(|from| numbers[*from as usize]).collect::<Vec<_>>())
             }
             Expression::FunctionArgument(index) => {
                 return Ok(self.frame().arguments[*index as usize].clone());
@@ -144,13 +153,13 @@ impl<'m> Lowering<'m> {
                 self.read(&pointer)?
             }
             Expression::Unary { op, expr } => {
-                let (kind, words) = (self.kind(*expr)?, self.words(*expr)?);
-                let code = match (op, kind) {
-                    (UnaryOperator::Negate, Kind::F32) => Code::NegF,
-                    (UnaryOperator::Negate, _) => Code::Neg,
-                    (UnaryOperator::LogicalNot | UnaryOperator::BitwiseNot, _) => Code::Not,
+                let numbers = self.numbers(*expr)?;
+                let code = match op {
+                    UnaryOperator::Negate if self.kind(*expr)?.is_float() => Code::NegF,
+                    UnaryOperator::Negate => Code::Neg,
+                    UnaryOperator::LogicalNot | UnaryOperator::BitwiseNot => Code::Not,
                 };
-                self.each(code, &[&words])
+                Number::words(&self.each(code, &[&numbers]))
             }
             Expression::Binary { op, left, right } => self.binary(*op, *left, *right)?,
             Expression::Select {
@@ -158,30 +167,31 @@ impl<'m> Lowering<'m> {
                 accept,
                 reject,
             } => {
-                let kind = self.kind(*accept)?;
-                let (accept, reject) = (self.words(*accept)?, self.words(*reject)?);
+                let (accept, reject) = (self.numbers(*accept)?, self.numbers(*reject)?);
                 let condition = self.words(*condition)?;
-                let count = accept.len();
                 let condition = |i: usize| condition[if condition.len() == 1 { 0 } else { i }];
-                (0..count)
-                    .map(|i| self.chosen(kind, accept[i], reject[i], condition(i)))
-                    .collect()
+                let chosen: Vec<Number> = (0..accept.len())
+                    .map(|i| self.select(accept[i], reject[i], condition(i)))
+                    .collect();
+                Number::words(&chosen)
             }
             Expression::Relational { fun, argument } => {
-                let (kind, words) = (self.kind(*argument)?, self.words(*argument)?);
-                match fun {
-                    RelationalFunction::All => vec![self.fold(Code::And, &words)],
-                    RelationalFunction::Any => vec![self.fold(Code::Or, &words)],
-                    RelationalFunction::IsNan if kind == Kind::F32 => {
-                        self.each(Code::NeF, &[&words, &words])
+                let numbers = self.numbers(*argument)?;
+                let is_float = self.kind(*argument)?.is_float();
+                let found = match fun {
+                    RelationalFunction::All => vec![self.fold(Code::And, &numbers)],
+                    RelationalFunction::Any => vec![self.fold(Code::Or, &numbers)],
+                    RelationalFunction::IsNan if is_float => {
+                        self.each(Code::NeF, &[&numbers, &numbers])
                     }
-                    RelationalFunction::IsInf if kind == Kind::F32 => {
-                        let magnitude = self.each(Code::AbsF, &[&words]);
-                        let infinity = vec![self.builder.float(f32::INFINITY)];
+                    RelationalFunction::IsInf if is_float => {
+                        let magnitude = self.each(Code::AbsF, &[&numbers]);
+                        let infinity = [self.number_of(numbers[0].kind, f64::INFINITY)];
                         self.each(Code::EqF, &[&magnitude, &infinity])
                     }
                     other => return Err(Unsupported::new(format!("{other:?} of integers"))),
-                }
+                };
+                Number::words(&found)
             }
             Expression::Math {
                 fun,
@@ -203,15 +213,7 @@ impl<'m> Lowering<'m> {
             } => self.converted(*expr, *kind, *convert)?,
             Expression::ArrayLength(pointer) => {
                 let pointer = self.pointer(*pointer)?;
-                let Base::Memory(Region { memory, .. }) = pointer.base else {
-                    return Err(Unsupported::new("the length of a variable".to_owned()));
-                };
-                let elements = shape::elements(module, pointer.ty.inner(module))?;
-                vec![self.builder.input(Input::Length {
-                    memory,
-                    first: pointer.first,
-                    stride: elements.stride,
-                })]
+                vec![self.length_of(&pointer)?]
             }
             other => {
                 let text = format!("{other:?}");
@@ -222,38 +224,16 @@ impl<'m> Lowering<'m> {
         Ok(Value::Words(words))
     }
 
-    /// The operation on each word; what has one word is used for all.
-    pub(super) fn each(&mut self, code: Code, operands: &[&[Reg]]) -> Vec<Reg> {
-        let count = operands.iter().map(|words| words.len()).max().unwrap_or(0);
-        (0..count)
-            .map(|i| {
-                let operands: Vec<Reg> = operands
-                    .iter()
-                    .map(|words| words[if words.len() == 1 { 0 } else { i }])
-                    .collect();
-                self.builder.op(code, &operands)
-            })
-            .collect()
-    }
-
-    /// One word of many.
-    pub(super) fn fold(&mut self, code: Code, words: &[Reg]) -> Reg {
-        let mut all = words[0];
-        for word in &words[1..] {
-            all = self.builder.op(code, &[all, *word]);
-        }
-        all
-    }
-
     fn member(&mut self, base: Handle<Expression>, index: u32) -> Result<Value, Unsupported> {
         let module = self.module;
         match self.value(base)? {
             Value::Pointer(mut pointer) => {
                 let part = shape::part(module, pointer.ty.inner(module), index)?;
-                pointer.first += match pointer.base {
-                    Base::Variable(_) => part.first,
-                    Base::Memory(_) => part.offset,
-                };
+                pointer.advance(if pointer.is_bound() {
+                    part.offset
+                } else {
+                    part.first.saturating_mul(2)
+                });
                 pointer.ty = part.ty;
                 Ok(Value::Pointer(pointer))
             }
@@ -271,23 +251,32 @@ impl<'m> Lowering<'m> {
         match self.value(base)? {
             Value::Pointer(mut pointer) => {
                 let elements = shape::elements(module, pointer.ty.inner(module))?;
-                let step = match pointer.base {
-                    Base::Variable(_) => elements.words,
-                    Base::Memory(_) => elements.stride,
+                let step = if pointer.is_bound() {
+                    elements.stride
+                } else {
+                    elements.words * 2
                 };
                 // Every load and store checks that it stays in its variable.
                 pointer.ty = elements.ty;
                 if let Some(known) = self.builder.known(index)
                     && elements.count.is_some_and(|count| known < count)
                 {
-                    pointer.first += known * step;
+                    pointer.advance(known * step);
                     return Ok(Value::Pointer(pointer));
                 }
-                let step = self.builder.constant(step);
-                let words = self.builder.op(Code::Mul, &[index, step]);
-                pointer.dynamic = Some(match pointer.dynamic {
-                    Some(dynamic) => self.builder.op(Code::Add, &[dynamic, words]),
-                    None => words,
+                let is_whole = step.is_multiple_of(2);
+                let step = self
+                    .builder
+                    .constant(if is_whole { step / 2 } else { step });
+                let away = self.builder.op(Code::Mul, &[index, step]);
+                let place = if is_whole {
+                    &mut pointer.dynamic
+                } else {
+                    &mut pointer.halves
+                };
+                *place = Some(match *place {
+                    Some(before) => self.builder.op(Code::Add, &[before, away]),
+                    None => away,
                 });
                 Ok(Value::Pointer(pointer))
             }
@@ -314,7 +303,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// One of two words, or of two truth values.
-    fn chosen(&mut self, kind: Kind, yes: Reg, no: Reg, condition: Reg) -> Reg {
+    pub(super) fn chosen(&mut self, kind: Kind, yes: Reg, no: Reg, condition: Reg) -> Reg {
         if kind != Kind::Bool {
             return self.builder.op(Code::Select, &[yes, no, condition]);
         }
@@ -329,22 +318,22 @@ impl<'m> Lowering<'m> {
         left: Handle<Expression>,
         right: Handle<Expression>,
     ) -> Result<Vec<Reg>, Unsupported> {
-        let (a, b) = (self.words(left)?, self.words(right)?);
+        let (a, b) = (self.numbers(left)?, self.numbers(right)?);
         let (left_type, right_type) = (self.inner(left), self.inner(right));
         let kind = self.kind(left)?;
         if op == BinaryOperator::Multiply {
-            match (left_type, right_type) {
+            let shape = match (left_type, right_type) {
                 (
                     TypeInner::Matrix { rows, columns, .. },
                     TypeInner::Vector { .. } | TypeInner::Matrix { .. },
-                ) => {
-                    let (rows, inner) = (*rows as usize, *columns as usize);
-                    return Ok(self.product(&a, &b, rows, inner));
-                }
+                ) => Some((*rows as usize, *columns as usize)),
                 (TypeInner::Vector { size, .. }, TypeInner::Matrix { .. }) => {
-                    return Ok(self.product(&a, &b, 1, *size as usize));
+                    Some((1, *size as usize))
                 }
-                _ => {}
+                _ => None,
+            };
+            if let Some((rows, inner)) = shape {
+                return Ok(Number::words(&self.product(&a, &b, rows, inner)));
             }
         }
         let pick = |float, signed, unsigned| kind.pick(float, signed, unsigned);
@@ -366,25 +355,26 @@ impl<'m> Lowering<'m> {
             BinaryOperator::ShiftLeft => (Code::Shl, false),
             BinaryOperator::ShiftRight => (pick(Code::ShrU, Code::ShrS, Code::ShrU), false),
         };
-        Ok(if swap {
+        let found = if swap {
             self.each(code, &[&b, &a])
         } else {
             self.each(code, &[&a, &b])
-        })
+        };
+        Ok(Number::words(&found))
     }
 
     /// The product of a matrix with `rows` rows and `inner` columns with one of `inner` rows, both column by column.
-    fn product(&mut self, a: &[Reg], b: &[Reg], rows: usize, inner: usize) -> Vec<Reg> {
-        let mut words = Vec::new();
+    fn product(&mut self, a: &[Number], b: &[Number], rows: usize, inner: usize) -> Vec<Number> {
+        let mut numbers = Vec::new();
         for column in b.chunks(inner) {
             for row in 0..rows {
-                let terms: Vec<Reg> = (0..inner)
-                    .map(|k| self.builder.op(Code::MulF, &[a[k * rows + row], column[k]]))
+                let terms: Vec<Number> = (0..inner)
+                    .map(|k| self.number(Code::MulF, &[a[k * rows + row], column[k]]))
                     .collect();
-                words.push(self.fold(Code::AddF, &terms));
+                numbers.push(self.fold(Code::AddF, &terms));
             }
         }
-        words
+        numbers
     }
 
     fn converted(
@@ -393,35 +383,20 @@ impl<'m> Lowering<'m> {
         kind: ScalarKind,
         convert: Option<u8>,
     ) -> Result<Vec<Reg>, Unsupported> {
-        let (from, words) = (self.kind(expr)?, self.words(expr)?);
-        let Some(width) = convert else {
-            return Ok(words);
+        let numbers = self.numbers(expr)?;
+        let width = match (convert, self.inner(expr).scalar()) {
+            (Some(width), _) => width,
+            (None, Some(scalar)) => scalar.width,
+            (None, None) => 4,
         };
         let to = Kind::of(naga::Scalar { kind, width })?;
-        let code = match (from, to) {
-            (Kind::F32, Kind::I32) => Code::FtoS,
-            (Kind::F32, Kind::U32) => Code::FtoU,
-            (Kind::I32, Kind::F32) => Code::StoF,
-            (Kind::U32, Kind::F32) => Code::UtoF,
-            (Kind::F32, Kind::Bool) => {
-                let zero = vec![self.builder.constant(0)];
-                return Ok(self.each(Code::NeF, &[&words, &zero]));
-            }
-            (Kind::I32 | Kind::U32, Kind::Bool) => {
-                let zero = vec![self.builder.constant(0)];
-                return Ok(self.each(Code::Ne, &[&words, &zero]));
-            }
-            (Kind::Bool, Kind::F32 | Kind::I32 | Kind::U32) => {
-                let zero = vec![self.builder.constant(0)];
-                let one = vec![if to == Kind::F32 {
-                    self.builder.float(1.0)
-                } else {
-                    self.builder.constant(1)
-                }];
-                return Ok(self.each(Code::Select, &[&one, &zero, &words]));
-            }
-            _ => return Ok(words),
-        };
-        Ok(self.each(code, &[&words]))
+        let found: Vec<Number> = numbers
+            .into_iter()
+            .map(|number| match convert {
+                Some(_) => self.convert(number, to),
+                None => self.cast(number, to),
+            })
+            .collect();
+        Ok(Number::words(&found))
     }
 }

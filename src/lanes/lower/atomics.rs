@@ -17,6 +17,9 @@ impl Lowering<'_> {
         result: Option<Handle<Expression>>,
     ) -> Result<(), Unsupported> {
         let kind = self.kind(value)?;
+        if kind.is_wide() {
+            return Err(Unsupported::new("atomics of 64 bits".to_owned()));
+        }
         let word = self.word(value)?;
         let pointer = self.pointer(pointer)?;
         let Base::Memory(region) = pointer.base else {

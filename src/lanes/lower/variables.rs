@@ -7,7 +7,7 @@
 use super::super::Unsupported;
 use super::super::build::Region;
 use super::super::op::{Class, Code, Memory, Reg};
-use super::super::shape::{self, Kind, Leaf, PartType};
+use super::super::shape::{self, Kind, PartType};
 use super::{Base, Cells, Lowering, Mask, Pointer, Variable, VariableMark};
 use naga::{GlobalVariable, Handle, LocalVariable, TypeInner};
 
@@ -166,12 +166,7 @@ impl Lowering<'_> {
         let ty = PartType::Named(variable.ty);
         if let Some(index) = self.privates.get(&handle) {
             let base = Base::Variable(*index);
-            return Ok(Pointer {
-                base,
-                ty,
-                first: 0,
-                dynamic: None,
-            });
+            return Ok(Pointer::to(base, ty, 0));
         }
         let Some(region) = self.memories.get(&handle) else {
             return Err(Unsupported::new(format!(
@@ -180,24 +175,14 @@ impl Lowering<'_> {
                 variable.space
             )));
         };
-        Ok(Pointer {
-            base: Base::Memory(*region),
-            ty,
-            first: region.first,
-            dynamic: None,
-        })
+        Ok(Pointer::to(Base::Memory(*region), ty, region.first))
     }
 
     pub(in crate::lanes) fn local(&mut self, handle: Handle<LocalVariable>) -> Pointer {
         let frame = self.frame();
         let ty = PartType::Named(frame.function.local_variables[handle].ty);
         let base = Base::Variable(frame.locals[&handle]);
-        Pointer {
-            base,
-            ty,
-            first: 0,
-            dynamic: None,
-        }
+        Pointer::to(base, ty, 0)
     }
 
     pub(in crate::lanes) fn read(&mut self, pointer: &Pointer) -> Result<Vec<Reg>, Unsupported> {
@@ -208,12 +193,7 @@ impl Lowering<'_> {
                 let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
                 self.read_variable(index, pointer.first, &kinds, pointer.dynamic)
             }
-            Base::Memory(region) => {
-                let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
-                let read =
-                    |leaf: &Leaf| self.load(region, pointer.first + leaf.offset, place, leaf.kind);
-                leaves.iter().map(read).collect()
-            }
+            Base::Memory(region) => self.read_memory(region, pointer, &leaves),
         })
     }
 
@@ -225,12 +205,7 @@ impl Lowering<'_> {
             Base::Memory(region) => {
                 let module = self.module;
                 let leaves = shape::leaves(module, pointer.ty.inner(module))?;
-                let place = pointer.dynamic.unwrap_or_else(|| self.builder.constant(0));
-                let mask = self.mask_register();
-                for (leaf, word) in leaves.iter().zip(words) {
-                    let offset = pointer.first + leaf.offset;
-                    self.builder.store(region, offset, place, *word, Some(mask));
-                }
+                self.write_memory(region, pointer, &leaves, words);
             }
         }
         Ok(())
