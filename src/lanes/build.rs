@@ -477,6 +477,24 @@ impl Builder {
         old
     }
 
+    /// What lanes find together; depends on which of them come here, so that it is done here and nowhere else.
+    pub(crate) fn subgroup(
+        &mut self,
+        code: Code,
+        word: Reg,
+        mask: Reg,
+        index: Option<Reg>,
+        high: Option<Reg>,
+    ) -> Reg {
+        let word = self.worded(word);
+        let dst = self.fresh(Class::Varying);
+        let mut op = Op::new(code, Some(dst), &[word, mask]);
+        op.operands[2] = index.map(|index| self.spread(index));
+        op.operands[3] = high.map(|high| self.spread(high));
+        self.ops.push(op);
+        dst
+    }
+
     pub(crate) fn label(&mut self) -> Label {
         self.labels += 1;
         Label(self.labels - 1)

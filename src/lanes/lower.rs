@@ -10,6 +10,7 @@ mod atomics;
 mod branches;
 mod builtins;
 mod memory;
+mod subgroups;
 mod variables;
 
 use super::Unsupported;
@@ -404,6 +405,8 @@ impl<'m> Lowering<'m> {
                 }
                 self.give_back();
             }
+            // The lanes of a subgroup are never apart.
+            Statement::ControlBarrier(flags) if *flags == naga::Barrier::SUB_GROUP => {}
             Statement::ControlBarrier(_) => self.barrier(),
             Statement::MemoryBarrier(_) => {}
             Statement::Store { pointer, value } => {
@@ -442,6 +445,20 @@ impl<'m> Lowering<'m> {
                     self.frame().values.insert(*result, Value::Words(words));
                 }
             }
+            Statement::SubgroupBallot { result, predicate } => {
+                self.ballot(*predicate, *result)?;
+            }
+            Statement::SubgroupCollectiveOperation {
+                op,
+                collective_op,
+                argument,
+                result,
+            } => self.collective(*op, *collective_op, *argument, *result)?,
+            Statement::SubgroupGather {
+                mode,
+                argument,
+                result,
+            } => self.gather(mode, *argument, *result)?,
             Statement::Kill => self.mask = Mask::Dead,
             other => {
                 let text = format!("{other:?}");

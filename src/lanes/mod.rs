@@ -21,6 +21,7 @@ mod print;
 mod processor;
 mod run;
 mod shape;
+mod subgroup;
 mod tidy;
 mod value;
 mod wide;
@@ -111,7 +112,8 @@ impl Program {
                 .functions
                 .iter()
                 .any(|(_, function)| waits(&function.body))
-            || waits(&module.entry_points[entry].function.body);
+            || waits(&module.entry_points[entry].function.body)
+            || asks_for_subgroup(module, &module.entry_points[entry].function);
         if uses_workgroup || is_short {
             Layout::Workgroup
         } else {
@@ -237,10 +239,35 @@ impl Program {
     }
 }
 
-/// Whether a block waits for others of its workgroup.
+/// Whether an entry point is told its place in a subgroup.
+fn asks_for_subgroup(module: &naga::Module, function: &naga::Function) -> bool {
+    use naga::{Binding, BuiltIn};
+    let is_of_subgroup = |binding: &Option<Binding>| {
+        matches!(
+            binding,
+            Some(Binding::BuiltIn(
+                BuiltIn::SubgroupId | BuiltIn::SubgroupInvocationId | BuiltIn::NumSubgroups
+            ))
+        )
+    };
+    function.arguments.iter().any(|argument| {
+        let members = match &module.types[argument.ty].inner {
+            naga::TypeInner::Struct { members, .. } => members.as_slice(),
+            _ => &[],
+        };
+        is_of_subgroup(&argument.binding)
+            || members.iter().any(|member| is_of_subgroup(&member.binding))
+    })
+}
+
+/// Whether a block waits for others of its workgroup, or does something together with them.
 fn waits(block: &naga::Block) -> bool {
     block.iter().any(|statement| match statement {
-        Statement::ControlBarrier(_) | Statement::WorkGroupUniformLoad { .. } => true,
+        Statement::ControlBarrier(_)
+        | Statement::WorkGroupUniformLoad { .. }
+        | Statement::SubgroupBallot { .. }
+        | Statement::SubgroupCollectiveOperation { .. }
+        | Statement::SubgroupGather { .. } => true,
         Statement::Block(block) => waits(block),
         Statement::If { accept, reject, .. } => waits(accept) || waits(reject),
         Statement::Loop {
@@ -257,6 +284,7 @@ mod tests {
     mod harness;
     mod kinds;
     mod memory;
+    mod subgroups;
     mod values;
 
     use super::*;

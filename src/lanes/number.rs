@@ -18,7 +18,7 @@ pub(super) struct Number {
     pub(super) kind: Kind,
     pub(super) word: Reg,
     /// Of those that take two words.
-    high: Option<Reg>,
+    pub(super) high: Option<Reg>,
 }
 
 impl Number {

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a jump goes to a label that the program has.
 
+use super::subgroup::SubgroupOp;
 use super::wide::{Half, WideOp};
 use std::fmt;
 
@@ -227,6 +228,9 @@ pub(crate) enum Code {
     StoreHalf,
     /// One word of an operation on numbers of 64 bits: `(a, b)` and `(c, d)`, the lower words first.
     Wide(WideOp, Half),
+    /// What lanes find together with others of their subgroup: `a` is the number, `d` its higher word if it has one, `b` the
+    /// mask, `c` the index if one is needed.
+    Subgroup(SubgroupOp, Half),
     /// As an atomic with the mask `c`; the value to compare with is the operation's fourth operand.
     CompareExchange,
     Jump,

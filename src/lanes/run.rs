@@ -16,7 +16,8 @@ use super::op::{AtomicOp, Class, Code, Held, Input, Memory, Op, Reg};
 use super::place::Places;
 pub(crate) use super::processor::CHUNK;
 use super::processor::{Floats, Least, Processor, Words, lanes};
-use super::wide;
+use super::subgroup::{self, SubgroupOp};
+use super::wide::{self, Half};
 use super::{Block, Program};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -760,6 +761,40 @@ impl Run<'_> {
         }
     }
 
+    unsafe fn subgroup(&mut self, step: &Step, op: SubgroupOp, half: Half) {
+        const CHUNKS: usize = subgroup::WIDTH / CHUNK;
+        let [value, mask, index, high] = step.operands;
+        let (from, to) = self.window;
+        for group in from / CHUNKS..to.div_ceil(CHUNKS) {
+            let (mut active, mut numbers) = (0, [0; subgroup::WIDTH]);
+            let mut indices = [0; subgroup::WIDTH];
+            // No lane outside of the window is in the mask.
+            let chunks = (group * CHUNKS).max(from)..((group + 1) * CHUNKS).min(to);
+            for chunk in chunks.clone() {
+                let first = chunk % CHUNKS * CHUNK;
+                // SAFETY: registers by the caller's promise.
+                unsafe {
+                    active |= u32::from(self.bits(mask, chunk)) << first;
+                    let (words, index) = (self.read(value, chunk), self.read(index, chunk));
+                    let high = if high.is_there() {
+                        self.read(high, chunk)
+                    } else {
+                        [0; CHUNK]
+                    };
+                    let both: [u64; CHUNK] = lanes(|i| wide::number(words[i], high[i]));
+                    numbers[first..first + CHUNK].copy_from_slice(&both);
+                    indices[first..first + CHUNK].copy_from_slice(&index);
+                }
+            }
+            let found = subgroup::found(op, active, &numbers, &indices);
+            for chunk in chunks {
+                let first = chunk % CHUNKS * CHUNK;
+                // SAFETY: as above.
+                unsafe { self.write(step.dst, chunk, lanes(|i| half.of(found[first + i]))) }
+            }
+        }
+    }
+
     unsafe fn load_half(&mut self, step: &Step) {
         let bank = self.region(step);
         let [place, more, ..] = step.operands;
@@ -1064,6 +1099,7 @@ impl Run<'_> {
                             half.of(f(wide::number(a, b), wide::number(c, d)))
                         });
                     }
+                    Code::Subgroup(op, half) => self.subgroup(step, op, half),
                     Code::LoadHalf => self.load_half(step),
                     Code::StoreHalf => self.store_half(step),
                     Code::Load => self.load::<P>(step),

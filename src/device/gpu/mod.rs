@@ -56,7 +56,10 @@ impl GpuDevice {
             | Features::SHADER_F16
             | Features::SHADER_F64
             | Features::SHADER_INT64
-            | Features::SUBGROUP;
+            | Features::SHADER_I16
+            | Features::SHADER_FLOAT32_ATOMIC
+            | Features::SUBGROUP
+            | Features::SUBGROUP_BARRIER;
         let limits = found.adapter.limits();
         let most_binding_bytes = limits
             .max_storage_buffer_binding_size

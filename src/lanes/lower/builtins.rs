@@ -4,6 +4,7 @@
 
 use super::super::Unsupported;
 use super::super::op::{Code, Input, Reg};
+use super::super::subgroup::WIDTH;
 use super::{Layout, Lowering};
 
 impl Lowering<'_> {
@@ -39,6 +40,10 @@ impl Lowering<'_> {
                 }
                 vec![index]
             }
+            BuiltIn::SubgroupSize => vec![self.builder.constant(WIDTH as u32)],
+            BuiltIn::SubgroupInvocationId => vec![self.subgroup_invocation_id()],
+            BuiltIn::SubgroupId => vec![self.subgroup_id()],
+            BuiltIn::NumSubgroups => vec![self.num_subgroups()],
             other => return Err(Unsupported::new(format!("the builtin {other:?}"))),
         })
     }
