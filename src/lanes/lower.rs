@@ -9,6 +9,7 @@
 mod atomics;
 mod branches;
 mod builtins;
+mod implied;
 mod memory;
 mod subgroups;
 mod variables;
@@ -17,6 +18,7 @@ use super::Unsupported;
 use super::build::{Builder, Region};
 use super::op::{Label, Memory, Reg};
 use super::shape::{Kind, PartType};
+use implied::{Implied, Node};
 use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{
     AddressSpace, Block, Expression, Function, GlobalVariable, Handle, LocalVariable, Module,
@@ -120,6 +122,22 @@ struct Marks {
     has_changed: bool,
 }
 
+impl Marks {
+    fn mark_all(&mut self) {
+        for variable in &mut self.variables {
+            variable.differs = true;
+        }
+        for one in &mut self.loops {
+            *one = LoopMark {
+                is_masked: true,
+                breaks_diverge: true,
+                continues_diverge: true,
+            };
+        }
+        self.frames.fill(true);
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct VariableMark {
     differs: bool,
@@ -144,6 +162,8 @@ pub(super) struct Frame<'m> {
     locals: HashMap<Handle<LocalVariable>, usize>,
     /// How many reasons there are for lanes to be away that will come back within the function.
     diverged: u32,
+    /// What would be such a reason if it proved to be so, innermost last; and all of them up to each as one.
+    away: Vec<(Node, Node)>,
     returns_diverge: bool,
     /// How many statements there are around the present one.
     depth: u32,
@@ -162,6 +182,8 @@ struct Exit {
     diverged: u32,
     /// Whether lanes are away until the next round of a loop.
     continues: u32,
+    /// Of the frame's `away`, those that count for `break`, and for `continue`, come after so many.
+    away: [usize; 2],
     label: Label,
     is_masked: bool,
     left: Reg,
@@ -180,6 +202,7 @@ pub(super) struct Lowering<'m> {
     marks: Marks,
     loops: usize,
     frames_met: usize,
+    implied: Implied,
     pub(super) variables: Vec<Variable>,
     privates: HashMap<Handle<GlobalVariable>, usize>,
     pub(super) own_words: u32,
@@ -193,7 +216,13 @@ pub(super) struct Lowering<'m> {
 pub(super) struct Lowered {
     pub(super) builder: Builder,
     pub(super) own_words: u32,
+    /// How often the module was walked through.
+    #[cfg(test)]
+    pub(super) walks: u32,
 }
+
+/// Walks after which all is taken to differ that may.
+const MOST_GUESSES: u32 = 8;
 
 /// Walks until nothing more is found out.
 pub(super) fn lower(
@@ -205,7 +234,10 @@ pub(super) fn lower(
     settled: &[bool],
 ) -> Result<Lowered, Unsupported> {
     let mut marks = Marks::default();
-    loop {
+    for walk in 1.. {
+        if walk > MOST_GUESSES {
+            marks.mark_all();
+        }
         marks.has_changed = false;
         let mut lowering = Lowering {
             module,
@@ -217,6 +249,7 @@ pub(super) fn lower(
             marks,
             loops: 0,
             frames_met: 0,
+            implied: Implied::default(),
             variables: Vec::new(),
             privates: HashMap::new(),
             own_words: 0,
@@ -229,10 +262,15 @@ pub(super) fn lower(
             return Ok(Lowered {
                 builder: lowering.builder,
                 own_words: lowering.own_words,
+                #[cfg(test)]
+                walks: walk,
             });
         }
         marks = lowering.marks;
+        let (builder, variables) = (&lowering.builder, &lowering.variables);
+        lowering.implied.follow(builder, variables, &mut marks);
     }
+    Err(Unsupported::new("what never settles".to_owned()))
 }
 
 impl<'m> Lowering<'m> {
@@ -297,6 +335,7 @@ impl<'m> Lowering<'m> {
             arguments,
             locals: HashMap::new(),
             diverged: 0,
+            away: Vec::new(),
             returns_diverge: self.marks.frames[id],
             depth: 0,
             end,
@@ -397,6 +436,12 @@ impl<'m> Lowering<'m> {
                     let words = self.words(*value)?;
                     let frame = self.frame();
                     let masked = frame.diverged > 0 || frame.returns_diverge;
+                    let own = Node::Frame(frame.id);
+                    let away = frame.away.last().map(|(_, all)| *all);
+                    let id = Node::Variable(self.variables[index].id);
+                    for reason in [Some(own), away].into_iter().flatten() {
+                        self.implied.note(reason, id);
+                    }
                     if let Cells::Registers(cells) = self.variables[index].cells.clone() {
                         for (cell, word) in cells.into_iter().zip(words) {
                             self.set_cell(index, cell, word, masked);

@@ -75,6 +75,9 @@ pub(crate) struct Program {
     compiled: Option<compile::Compiled>,
     #[cfg(test)]
     text: String,
+    /// How often the module was walked through.
+    #[cfg(test)]
+    walks: u32,
 }
 
 /// What one block does.
@@ -235,6 +238,8 @@ impl Program {
             own_words: lowered.own_words as usize,
             #[cfg(test)]
             text,
+            #[cfg(test)]
+            walks: lowered.walks,
         })
     }
 }
@@ -284,6 +289,7 @@ mod tests {
     mod harness;
     mod kinds;
     mod memory;
+    mod size;
     mod subgroups;
     mod values;
 

@@ -7,6 +7,7 @@
 
 use super::super::Unsupported;
 use super::super::op::{Class, Code, Input, Reg};
+use super::implied::Node;
 use super::{Exit, LoopMark, Lowering, Mask};
 use naga::{AddressSpace, Block, Expression, Handle, Statement, SwitchValue};
 
@@ -112,6 +113,7 @@ impl<'m> Lowering<'m> {
         let (other, after) = (self.builder.label(), self.builder.label());
         let kept = self.builder.cell(Class::Bits);
         self.builder.jump(Code::JumpUnless, &[condition], other);
+        self.push_away(Node::Register(condition));
         let mut ends = [outer; 2];
         for (i, block) in [accept, reject].into_iter().enumerate() {
             self.mask = outer;
@@ -129,6 +131,7 @@ impl<'m> Lowering<'m> {
             }
         }
         self.builder.place(after);
+        self.frame().away.pop();
         self.mask = match ends {
             [a, b] if a == b => a,
             [Mask::Dead, one] | [one, Mask::Dead] => one,
@@ -144,6 +147,26 @@ impl<'m> Lowering<'m> {
             self.marks.loops.push(LoopMark::default());
         }
         (id, self.marks.loops[id])
+    }
+
+    /// Notes that lanes are away if this proves to be so, until it is popped.
+    fn push_away(&mut self, reason: Node) {
+        let before = self.frame().away.last().map(|(_, all)| *all);
+        let all = self.implied.either(before, reason);
+        self.frame().away.push((reason, all));
+    }
+
+    /// Notes what comes of a lane leaving while others are away for a reason behind the first ones.
+    fn note_leaving(&mut self, first: usize, consequences: [Node; 2]) {
+        let reasons: Vec<Node> = self.frame().away[first..]
+            .iter()
+            .map(|(reason, _)| *reason)
+            .collect();
+        for reason in reasons {
+            for consequence in consequences {
+                self.implied.note(reason, consequence);
+            }
+        }
     }
 
     pub(super) fn mark_loop(&mut self, id: usize, mark: impl FnOnce(&mut LoopMark)) {
@@ -194,10 +217,14 @@ impl<'m> Lowering<'m> {
             u32::from(mark.continues_diverge),
         );
         self.frame().diverged += breaks + continues;
+        self.push_away(Node::Breaks(id));
+        self.push_away(Node::Continues(id));
+        let away = self.frame().away.len();
         let exit_of = Exit {
             id,
             diverged: self.frame().diverged - continues,
             continues,
+            away: [away - 1, away],
             label: exit,
             is_masked: mark.is_masked,
             left,
@@ -206,6 +233,7 @@ impl<'m> Lowering<'m> {
         self.frame().exits.push(exit_of);
         self.within(body)?;
         self.frame().diverged -= continues;
+        self.frame().away.pop();
         let goes_on = continues_in(body);
         if mark.is_masked && goes_on && self.mask != Mask::Dead {
             self.add_lanes(arrived);
@@ -234,6 +262,9 @@ impl<'m> Lowering<'m> {
                     self.add_lanes(left);
                     self.mask = Mask::Some(staying);
                 } else {
+                    for to in [Node::Masked(id), Node::Breaks(id)] {
+                        self.implied.note(Node::Register(condition), to);
+                    }
                     let stay = self.builder.label();
                     self.builder.jump(Code::JumpUnless, &[condition], stay);
                     if mark.is_masked {
@@ -256,6 +287,7 @@ impl<'m> Lowering<'m> {
             self.builder.widen(self.windows);
         }
         self.frame().exits.pop();
+        self.frame().away.pop();
         self.frame().diverged -= breaks;
         self.mask = if mark.is_masked {
             Mask::Some(left)
@@ -280,10 +312,14 @@ impl<'m> Lowering<'m> {
         // Where lanes take different cases, one that leaves doesn't end it for the others.
         let breaks = u32::from(mark.breaks_diverge && !differs);
         self.frame().diverged += u32::from(differs) + breaks;
+        self.push_away(Node::Breaks(id));
+        let away = self.frame().away.len();
+        self.push_away(Node::Register(selector));
         let exit_of = Exit {
             id,
             diverged: self.frame().diverged - u32::from(differs),
             continues: 0,
+            away: [away; 2],
             label: exit,
             is_masked,
             left,
@@ -343,6 +379,7 @@ impl<'m> Lowering<'m> {
         }
         self.builder.place(exit);
         self.frame().exits.pop();
+        self.frame().away.truncate(away - 1);
         self.frame().diverged -= u32::from(differs) + breaks;
         self.mask = if is_masked { Mask::Some(left) } else { outer };
         Ok(())
@@ -373,6 +410,7 @@ impl<'m> Lowering<'m> {
         let Some(exit) = self.frame().exits.last().copied() else {
             return;
         };
+        self.note_leaving(exit.away[0], [Node::Masked(exit.id), Node::Breaks(exit.id)]);
         if exit.is_masked {
             self.add_lanes(exit.left);
         }
@@ -398,6 +436,10 @@ impl<'m> Lowering<'m> {
         else {
             return;
         };
+        self.note_leaving(
+            exit.away[1],
+            [Node::Masked(exit.id), Node::Continues(exit.id)],
+        );
         if exit.is_masked {
             self.add_lanes(arrived);
         }
@@ -415,8 +457,14 @@ impl<'m> Lowering<'m> {
     pub(super) fn give_back(&mut self) {
         let frame = self.frame();
         let (id, end, diverged) = (frame.id, frame.end, frame.diverged > 0);
+        let (exits, away) = (frame.exits.clone(), frame.away.last().copied());
+        if let Some((_, away)) = away {
+            self.implied.note(away, Node::Frame(id));
+            for exit in &exits {
+                self.implied.note(away, Node::Masked(exit.id));
+            }
+        }
         if diverged {
-            let exits = frame.exits.clone();
             for exit in exits {
                 self.mark_loop(exit.id, |mark| mark.is_masked = true);
             }

@@ -8,6 +8,7 @@ use super::super::Unsupported;
 use super::super::build::Region;
 use super::super::op::{Class, Code, Memory, Reg};
 use super::super::shape::{self, Kind, PartType};
+use super::implied::Node;
 use super::{Base, Cells, Lowering, Mask, Pointer, Variable, VariableMark};
 use naga::{GlobalVariable, Handle, LocalVariable, TypeInner};
 
@@ -93,6 +94,23 @@ impl Lowering<'_> {
                 .any(|frame| frame.diverged > 0 || frame.returns_diverge)
     }
 
+    /// Notes what would make a write one of some lanes only.
+    fn note_write(&mut self, index: usize) {
+        let variable = &self.variables[index];
+        if self.marks.variables[variable.id].differs {
+            return;
+        }
+        let to = Node::Variable(variable.id);
+        for (depth, frame) in self.frames.iter().enumerate().skip(variable.owner) {
+            if let Some((_, away)) = frame.away.last() {
+                self.implied.note(*away, to);
+            }
+            if depth > variable.owner {
+                self.implied.note(Node::Frame(frame.id), to);
+            }
+        }
+    }
+
     pub(in crate::lanes) fn read_variable(
         &mut self,
         index: usize,
@@ -107,7 +125,15 @@ impl Lowering<'_> {
                 .collect(),
             (Cells::Registers(_), Some(_)) => {
                 self.mark_variable(index, |mark| mark.is_indexed = true);
-                vec![self.builder.constant(0); kinds.len()]
+                // Something that differs, as it will when it is there.
+                let class = |kind: &Kind| match kind {
+                    Kind::Bool => Class::Bits,
+                    _ => Class::Varying,
+                };
+                kinds
+                    .iter()
+                    .map(|kind| self.builder.cell(class(kind)))
+                    .collect()
             }
             (Cells::Own(region), dynamic) => {
                 let place = dynamic.unwrap_or_else(|| self.builder.constant(0));
@@ -139,6 +165,7 @@ impl Lowering<'_> {
         dynamic: Option<Reg>,
     ) {
         let masked = self.is_shared_with_absent(self.variables[index].owner);
+        self.note_write(index);
         match (self.variables[index].cells.clone(), dynamic) {
             (Cells::Registers(cells), None) => {
                 for (cell, word) in cells[first as usize..].iter().zip(words) {
