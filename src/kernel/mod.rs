@@ -86,13 +86,15 @@ pub enum KernelError {
     },
     /// The entry point binds something that is neither a buffer nor a value.
     #[error(
-        "`{name}` is a `{type_name}`: kernels bind buffers (`var<storage>`) and values (`var<uniform>`) only"
+        "`{name}` is a `{type_name}`: kernels bind buffers (`var<storage>`) and values (`var<uniform>`) only\n{excerpt}"
     )]
     UnsupportedBinding {
         /// The variable's name.
         name: String,
         /// Its type.
         type_name: String,
+        /// The lines of the source that declare it.
+        excerpt: String,
     },
     /// An access pattern was declared for a value.
     #[error(
@@ -131,6 +133,19 @@ pub enum KernelError {
         /// The pattern that was declared.
         access: Access,
     },
+}
+
+/// The lines of a source around a place, with their numbers.
+pub(crate) fn excerpt(source: &str, place: naga::Span) -> String {
+    /// Says nothing: what is wrong is said by whoever shows the excerpt.
+    #[derive(Debug, thiserror::Error)]
+    #[error("")]
+    struct Here;
+    let marked = naga::WithSpan::new(Here).with_span(place, "here");
+    let text = marked.emit_to_string(source);
+    // The first line is for the message.
+    let lines = text.split_once('\n').map_or("", |(_, lines)| lines);
+    lines.trim_end().to_owned()
 }
 
 fn listed(found: &[String]) -> String {
@@ -418,7 +433,7 @@ impl Kernel {
             .position(is_ours)
             .ok_or(KernelError::NoEntry)?;
         let workgroup = module.entry_points[entry].workgroup_size;
-        let bindings = reflect::bindings(&module, &info, entry)?;
+        let bindings = reflect::bindings(&module, &info, entry, &self.source)?;
         let mut patterns: Vec<_> = bindings
             .iter()
             .map(|binding| undeclared(binding.kind))

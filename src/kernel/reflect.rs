@@ -4,8 +4,8 @@
 //!
 //! Invariant: the bindings are those that the entry point reaches, sorted by group and number.
 
-use super::KernelError;
 use super::access::Word;
+use super::{KernelError, excerpt};
 use naga::common::wgsl::TypeContext;
 use naga::proc::GlobalCtx;
 use naga::valid::{GlobalUse, ModuleInfo};
@@ -108,6 +108,7 @@ pub(super) fn bindings(
     module: &Module,
     info: &ModuleInfo,
     entry: usize,
+    source: &str,
 ) -> Result<Vec<Binding>, KernelError> {
     let uses = info.get_entry_point(entry);
     let mut bindings = Vec::new();
@@ -125,6 +126,7 @@ pub(super) fn bindings(
                 return Err(KernelError::UnsupportedBinding {
                     name,
                     type_name: type_name(module, variable.ty),
+                    excerpt: excerpt(source, module.global_variables.get_span(handle)),
                 });
             }
         };

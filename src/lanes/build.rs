@@ -501,8 +501,9 @@ impl Builder {
     }
 
     pub(crate) fn place(&mut self, label: Label) {
-        self.local.clear();
-        self.current.clear();
+        // Anew, as emptying one takes as long as it was ever large.
+        self.local = HashMap::new();
+        self.current = HashMap::new();
         let mut op = Op::new(Code::Label, None, &[]);
         op.label = label;
         self.ops.push(op);

@@ -205,7 +205,12 @@ pub(super) struct Lowering<'m> {
     implied: Implied,
     pub(super) variables: Vec<Variable>,
     privates: HashMap<Handle<GlobalVariable>, usize>,
-    pub(super) own_words: u32,
+    /// Words of each lane's own memory: in use, and at most so far.
+    own_words: u32,
+    most_own_words: u32,
+    spent: usize,
+    /// How deep the walk is in blocks and calls.
+    depth: usize,
     pub(super) frames: Vec<Frame<'m>>,
     mask: Mask,
     /// How many loops there are around that narrow the lanes.
@@ -220,6 +225,13 @@ pub(super) struct Lowered {
     #[cfg(test)]
     pub(super) walks: u32,
 }
+
+/// The most words and operations of a kernel.
+const MOST_WORK: usize = 1 << 20;
+/// The most blocks and calls within each other.
+const MOST_DEPTH: usize = 500;
+/// The most words of each lane's own memory.
+const MOST_OWN_WORDS: u32 = 1 << 16;
 
 /// Walks after which all is taken to differ that may.
 const MOST_GUESSES: u32 = 8;
@@ -253,6 +265,9 @@ pub(super) fn lower(
             variables: Vec::new(),
             privates: HashMap::new(),
             own_words: 0,
+            most_own_words: 0,
+            spent: 0,
+            depth: 0,
             frames: Vec::new(),
             mask: Mask::Full,
             windows: 0,
@@ -261,7 +276,7 @@ pub(super) fn lower(
         if !lowering.marks.has_changed {
             return Ok(Lowered {
                 builder: lowering.builder,
-                own_words: lowering.own_words,
+                own_words: lowering.most_own_words,
                 #[cfg(test)]
                 walks: walk,
             });
@@ -280,7 +295,9 @@ impl<'m> Lowering<'m> {
         self.enter(function, info, Vec::new());
         for (handle, variable) in self.module.global_variables.iter() {
             if variable.space == AddressSpace::Private && !info[handle].is_empty() {
-                let index = self.variable(&self.module.types[variable.ty].inner, 0)?;
+                let index = self.variable(&self.module.types[variable.ty].inner, 0);
+                let place = self.module.global_variables.get_span(handle);
+                let index = index.map_err(|error| error.at(place))?;
                 self.privates.insert(handle, index);
                 let words = match variable.init {
                     Some(init) => self.constant_words(init)?,
@@ -318,6 +335,29 @@ impl<'m> Lowering<'m> {
         self.frames
             .last_mut()
             .expect("a function is walked through")
+    }
+
+    /// Counts what is done, and ends what would take too much.
+    fn spend(&mut self, count: usize) -> Result<(), Unsupported> {
+        self.spent += count;
+        let made = self.builder.held.len() + self.builder.ops.len();
+        if self.spent.max(made) > MOST_WORK {
+            return Err(Unsupported::new(format!(
+                "a kernel of more than {MOST_WORK} words and operations, with each call in the place of its function,"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Goes one deeper, in blocks or calls.
+    fn deeper(&mut self) -> Result<(), Unsupported> {
+        self.depth += 1;
+        if self.depth > MOST_DEPTH {
+            return Err(Unsupported::new(format!(
+                "more than {MOST_DEPTH} blocks and calls within each other"
+            )));
+        }
+        Ok(())
     }
 
     fn enter(&mut self, function: &'m Function, info: &'m FunctionInfo, arguments: Vec<Value>) {
@@ -358,7 +398,9 @@ impl<'m> Lowering<'m> {
         }
         for (handle, local) in function.local_variables.iter() {
             let inner = &self.module.types[local.ty].inner;
-            let index = self.variable(inner, owner)?;
+            let place = function.local_variables.get_span(handle);
+            let index = self.variable(inner, owner);
+            let index = index.map_err(|error| error.at(place))?;
             self.frame().locals.insert(handle, index);
             let words = match local.init {
                 Some(init) => self.words(init)?,
@@ -383,20 +425,23 @@ impl<'m> Lowering<'m> {
     }
 
     fn block(&mut self, block: &'m Block) -> Result<(), Unsupported> {
-        for statement in block.iter() {
+        for (statement, place) in block.span_iter() {
             if self.mask == Mask::Dead {
                 break;
             }
-            self.statement(statement)?;
+            let done = self.spend(1).and_then(|()| self.statement(statement));
+            done.map_err(|error| error.at(*place))?;
         }
         Ok(())
     }
 
     /// A block inside another statement.
     fn within(&mut self, block: &'m Block) -> Result<(), Unsupported> {
+        self.deeper()?;
         self.frame().depth += 1;
         let result = self.block(block);
         self.frame().depth -= 1;
+        self.depth -= 1;
         result
     }
 
@@ -405,6 +450,9 @@ impl<'m> Lowering<'m> {
             Statement::Emit(range) => {
                 for handle in range.clone() {
                     let value = self.expression(handle)?;
+                    if let Value::Words(words) = &value {
+                        self.spend(words.len())?;
+                    }
                     self.frame().values.insert(handle, value);
                 }
             }
@@ -485,7 +533,12 @@ impl<'m> Lowering<'m> {
                 }
                 let callee = &self.module.functions[*function];
                 self.enter(callee, &self.info[*function], values);
+                self.deeper()?;
+                let own_words = self.own_words;
                 let words = self.body()?;
+                // What comes after needs nothing that the function had for itself.
+                self.own_words = own_words;
+                self.depth -= 1;
                 if let Some(result) = result {
                     self.frame().values.insert(*result, Value::Words(words));
                 }

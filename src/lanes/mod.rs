@@ -29,7 +29,7 @@ mod wide;
 pub(crate) use lower::Layout;
 pub(crate) use run::{Bank, Machine};
 
-use crate::kernel::Facts;
+use crate::kernel::{Facts, excerpt};
 use build::Region;
 use naga::{AddressSpace, Statement};
 use op::{Class, Code, Held, Input, Memory};
@@ -37,15 +37,32 @@ use run::{CHUNK, Step};
 use std::collections::HashMap;
 
 /// Why a kernel can't run as lanes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("the CPU can't run {what} yet: give the kernel a native body with `.native(closure)`")]
 pub(crate) struct Unsupported {
     what: String,
+    place: Option<naga::Span>,
 }
 
 impl Unsupported {
     fn new(what: String) -> Self {
-        Self { what }
+        Self { what, place: None }
+    }
+
+    /// With its place in the source, unless a nearer one is known.
+    fn at(mut self, place: naga::Span) -> Self {
+        if place.is_defined() {
+            self.place.get_or_insert(place);
+        }
+        self
+    }
+
+    /// The message, and the lines of the kernel's source that it is about.
+    pub(crate) fn in_source(&self, source: &str) -> String {
+        match self.place {
+            Some(place) => format!("{self}\n{}", excerpt(source, place)),
+            None => self.to_string(),
+        }
     }
 }
 
@@ -94,6 +111,10 @@ const ROW_LANES: [usize; 5] = [1024, 512, 256, 128, 64];
 const NEAR_BYTES: usize = 16 << 10;
 /// Rows shorter than this run as workgroups.
 const SHORT_ROW: u64 = 32;
+/// What lowering has for a stack; the system gives it page by page, as it is used.
+const STACK_BYTES: usize = 64 << 20;
+/// The most words of workgroup memory.
+const MOST_SHARED_WORDS: u32 = 4 << 20;
 /// The most invocations of a workgroup.
 const MOST_INVOCATIONS: u32 = 4096;
 
@@ -126,6 +147,22 @@ impl Program {
 
     /// The program of a kernel, for rows that are short or not.
     pub(crate) fn new(facts: &Facts, is_short: bool) -> Result<Self, Unsupported> {
+        // Blocks and types are walked through by functions that call themselves: how deep that goes shall not depend on
+        // what the caller has left of its stack.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new()
+                .name("divvy-lower".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, || Self::lowered(facts, is_short));
+            match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(program)) => program,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(error) => Err(Unsupported::new(format!("anything ({error})"))),
+            }
+        })
+    }
+
+    fn lowered(facts: &Facts, is_short: bool) -> Result<Self, Unsupported> {
         let layout = Self::layout(facts, is_short);
         let (module, info) = (facts.module(), facts.info());
         let entry = facts.entry_index();
@@ -143,7 +180,19 @@ impl Program {
         let mut shared_words = 0;
         for (handle, variable) in module.global_variables.iter() {
             if variable.space == AddressSpace::WorkGroup {
-                let words = shape::count(module, &module.types[variable.ty].inner)?;
+                let inner = &module.types[variable.ty].inner;
+                // Looked at first, as counting the words of a type takes time for each of them.
+                let is_large = inner.size(module.to_ctx()) > 4 * MOST_SHARED_WORDS;
+                let words = if is_large {
+                    u32::MAX
+                } else {
+                    shape::count(module, inner)?
+                };
+                if words > MOST_SHARED_WORDS - shared_words {
+                    let what = format!("more than {MOST_SHARED_WORDS} words of workgroup memory");
+                    let place = module.global_variables.get_span(handle);
+                    return Err(Unsupported::new(what).at(place));
+                }
                 let region = Region {
                     memory: Memory::Shared,
                     first: shared_words,

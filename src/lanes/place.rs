@@ -125,19 +125,70 @@ fn lives(ops: &[Op], registers: usize, at: &[usize]) -> Vec<Option<Life>> {
             note(reg, place, true);
         }
     }
-    let loops = loops(ops);
+    let loops = Loops::new(ops);
     for life in lives.iter_mut().flatten() {
-        // Outer loops come after the ones inside them.
-        for &(head, back) in &loops {
-            let overlaps = life.start <= back && life.end >= head;
-            let is_inside = life.start >= head && life.end <= back;
-            if overlaps && (!is_inside || life.writes > 1) {
-                life.start = life.start.min(head);
-                life.end = life.end.max(back);
-            }
+        if life.writes > 1 {
+            // It may hold something from one round to the next, of any loop around.
+            life.start = loops.outermost(life.start, |_| true).0.min(life.start);
+            life.end = loops.outermost(life.end, |_| true).1.max(life.end);
+        } else {
+            let (start, end) = (life.start, life.end);
+            let lacks_end = |(_, back): (usize, usize)| back < end;
+            let lacks_start = |(head, _): (usize, usize)| head > start;
+            life.start = loops.outermost(start, lacks_end).0.min(start);
+            life.end = loops.outermost(end, lacks_start).1.max(end);
         }
     }
     lives
+}
+
+/// The loops of a program, each of which lies in others or beside them.
+struct Loops {
+    /// From where to where each goes; those inside others first.
+    spans: Vec<(usize, usize)>,
+    /// The next loop around each.
+    around: Vec<Option<usize>>,
+    /// The innermost loop that each operation is in.
+    innermost: Vec<Option<usize>>,
+}
+
+impl Loops {
+    fn new(ops: &[Op]) -> Self {
+        let spans = loops(ops);
+        let mut around = vec![None; spans.len()];
+        let mut innermost = vec![None; ops.len()];
+        let mut heads: Vec<usize> = (0..spans.len()).collect();
+        // Of loops that begin at the same place, the one that ends last is around the others.
+        heads.sort_by_key(|one| (spans[*one].0, std::cmp::Reverse(spans[*one].1)));
+        let mut heads = heads.into_iter().peekable();
+        let mut open: Vec<usize> = Vec::new();
+        for (place, inside) in innermost.iter_mut().enumerate() {
+            while open.last().is_some_and(|one| spans[*one].1 < place) {
+                open.pop();
+            }
+            while let Some(one) = heads.next_if(|one| spans[*one].0 == place) {
+                around[one] = open.last().copied();
+                open.push(one);
+            }
+            *inside = open.last().copied();
+        }
+        Self {
+            spans,
+            around,
+            innermost,
+        }
+    }
+
+    /// The outermost of the loops around an operation that are so, from the innermost on, or else the operation alone.
+    fn outermost(&self, place: usize, is_so: impl Fn((usize, usize)) -> bool) -> (usize, usize) {
+        let mut found = (place, place);
+        let mut next = self.innermost[place];
+        while let Some(one) = next.filter(|one| is_so(self.spans[*one])) {
+            found = self.spans[one];
+            next = self.around[one];
+        }
+        found
+    }
 }
 
 /// From where to where each loop goes; those inside others first.

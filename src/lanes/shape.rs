@@ -167,6 +167,11 @@ fn collect(
         }
         TypeInner::Struct { members, .. } => {
             for member in members {
+                if found.len() > MOST_LEAVES {
+                    return Err(Unsupported::new(format!(
+                        "more than {MOST_LEAVES} words as a value or a variable of one invocation"
+                    )));
+                }
                 let inner = &module.types[member.ty].inner;
                 collect(module, inner, offset + member.offset / 2, found)?;
             }

@@ -6,7 +6,7 @@
 //! Invariant: what is stored, and in which order, stays as it was.
 
 use super::op::{Code, Held, Op, Reg};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Tidies what is done before the first block, and for each block.
 pub(super) fn tidy(once: &mut Vec<Op>, ops: &mut Vec<Op>, held: &[Held]) {
@@ -24,8 +24,8 @@ struct Stretches<'a> {
     stretch: Vec<u32>,
     /// How many jumps there are before each operation.
     jumps: Vec<u32>,
-    /// Where each register is read and written, in order.
-    reads: Vec<Vec<usize>>,
+    /// Where each register is read, and where it is written, in order.
+    reads: BTreeSet<(Reg, usize)>,
     writes: Vec<Vec<usize>>,
     dead: Vec<bool>,
     /// What says which lanes are in a loop.
@@ -34,7 +34,7 @@ struct Stretches<'a> {
 
 impl<'a> Stretches<'a> {
     fn new(ops: &'a mut Vec<Op>, held: &'a [Held]) -> Self {
-        let (mut reads, mut writes) = (vec![Vec::new(); held.len()], vec![Vec::new(); held.len()]);
+        let (mut reads, mut writes) = (Vec::new(), vec![Vec::new(); held.len()]);
         let (mut stretch, mut jumps) = (Vec::new(), Vec::new());
         let (mut labels, mut jumped) = (0, 0);
         for (place, op) in ops.iter().enumerate() {
@@ -43,7 +43,7 @@ impl<'a> Stretches<'a> {
             jumps.push(jumped);
             jumped += u32::from(op.code.jumps() || op.code == Code::Widen);
             for reg in op.operands.iter().flatten() {
-                reads[reg.0 as usize].push(place);
+                reads.push((*reg, place));
             }
             if let Some(reg) = op.dst {
                 writes[reg.0 as usize].push(place);
@@ -61,7 +61,7 @@ impl<'a> Stretches<'a> {
             held,
             stretch,
             jumps,
-            reads,
+            reads: reads.into_iter().collect(),
             writes,
         }
     }
@@ -79,26 +79,28 @@ impl<'a> Stretches<'a> {
 
     /// Whether the register is read or written between two places, both excluded.
     fn is_touched(&self, reg: Reg, from: usize, to: usize) -> bool {
-        let is_in = |places: &Vec<usize>| {
-            let next = places.partition_point(|place| *place <= from);
-            places.get(next).is_some_and(|place| *place < to)
-        };
-        is_in(&self.reads[reg.0 as usize]) || is_in(&self.writes[reg.0 as usize])
+        let mut reads = self.reads.range((reg, from + 1)..(reg, to));
+        reads.next().is_some() || self.next_write(reg, from) < to
+    }
+
+    /// Where the register is read, in order.
+    fn reads_of(&self, reg: Reg) -> impl Iterator<Item = usize> {
+        let reads = self.reads.range((reg, 0)..=(reg, usize::MAX));
+        reads.map(|(_, place)| *place)
     }
 
     /// Reads one register wherever the other was read.
     fn replace(&mut self, old: Reg, new: Reg) {
-        let reads = std::mem::take(&mut self.reads[old.0 as usize]);
-        for &read in &reads {
+        let reads: Vec<usize> = self.reads_of(old).collect();
+        for read in reads {
+            self.reads.remove(&(old, read));
+            self.reads.insert((new, read));
             for operand in self.ops[read].operands.iter_mut().flatten() {
                 if *operand == old {
                     *operand = new;
                 }
             }
         }
-        let all = &mut self.reads[new.0 as usize];
-        all.extend(reads);
-        all.sort_unstable();
     }
 
     fn is_copy(op: &Op) -> Option<(Reg, Reg)> {
@@ -121,7 +123,7 @@ impl<'a> Stretches<'a> {
             let stretch = self.stretch[place];
             let is_near =
                 |read: &usize| *read > place && *read <= until && self.stretch[*read] == stretch;
-            if self.reads[dst.0 as usize].iter().all(is_near) {
+            if self.reads_of(dst).all(|read| is_near(&read)) {
                 self.replace(dst, from);
                 self.dead[place] = true;
             }
@@ -154,10 +156,10 @@ impl<'a> Stretches<'a> {
             }
             let until = self.next_write(dst, place);
             let is_near = |read: &usize| *read <= until && self.stretch[*read] == stretch;
-            if !self.reads[from.0 as usize].iter().all(is_near) {
+            if !self.reads_of(from).all(|read| is_near(&read)) {
                 continue;
             }
-            self.reads[from.0 as usize].retain(|read| *read != place);
+            self.reads.remove(&(from, place));
             self.replace(from, dst);
             self.ops[made].dst = Some(dst);
             self.dead[place] = true;
@@ -194,7 +196,7 @@ impl<'a> Stretches<'a> {
                     && made < place
                     && !self.dead[made]
                     && self.stretch[made] == self.stretch[place]
-                    && self.reads[product.0 as usize] == [place]
+                    && self.reads_of(product).eq([place])
                     && a != b
                     && self.next_write(x, made) >= place
                     && self.next_write(y, made) >= place;
@@ -206,10 +208,8 @@ impl<'a> Stretches<'a> {
                 op.operands = [Some(x), Some(y), Some(other), None];
                 self.dead[made] = true;
                 for factor in [x, y] {
-                    let reads = &mut self.reads[factor.0 as usize];
-                    reads.retain(|read| *read != made);
-                    reads.push(place);
-                    reads.sort_unstable();
+                    self.reads.remove(&(factor, made));
+                    self.reads.insert((factor, place));
                 }
                 break;
             }
@@ -226,41 +226,44 @@ impl<'a> Stretches<'a> {
 
 /// Takes out what sets a register that nobody reads, and what was done for it alone.
 fn drop_unread(once: &mut Vec<Op>, ops: &mut Vec<Op>, registers: usize) {
-    // Reads by what sets the same register don't count.
-    let is_other = |op: &Op, reg: &Reg| op.dst != Some(*reg);
-    let mut reads = vec![0_u32; registers];
-    for op in once.iter().chain(ops.iter()) {
-        for reg in op.operands.iter().flatten().filter(|reg| is_other(op, reg)) {
-            reads[reg.0 as usize] += 1;
+    let mut writes: Vec<Vec<usize>> = vec![Vec::new(); registers];
+    let (mut needed, mut open) = (vec![false; once.len() + ops.len()], Vec::new());
+    for (place, op) in once.iter().chain(ops.iter()).enumerate() {
+        if let Some(dst) = op.dst {
+            writes[dst.0 as usize].push(place);
+        }
+        if op.code.acts() {
+            needed[place] = true;
+            open.push(place);
         }
     }
-    loop {
-        let before = once.len() + ops.len();
-        for list in [&mut *ops, &mut *once] {
-            let mut kept: Vec<Op> = Vec::with_capacity(list.len());
-            for mut op in list.drain(..).rev() {
-                let is_read = op.dst.is_some_and(|reg| reads[reg.0 as usize] > 0);
-                if !is_read && op.code.acts() {
-                    op.dst = None;
-                }
-                if is_read || op.code.acts() {
-                    kept.push(op);
-                    continue;
-                }
-                for reg in op
-                    .operands
-                    .iter()
-                    .flatten()
-                    .filter(|reg| is_other(&op, reg))
-                {
-                    reads[reg.0 as usize] -= 1;
+    // What acts is needed, and all that sets what something needed reads.
+    let mut is_read = vec![false; registers];
+    let count = once.len();
+    while let Some(place) = open.pop() {
+        let op = if place < count {
+            &once[place]
+        } else {
+            &ops[place - count]
+        };
+        for reg in op.operands.iter().flatten() {
+            if std::mem::replace(&mut is_read[reg.0 as usize], true) {
+                continue;
+            }
+            for &write in &writes[reg.0 as usize] {
+                if !std::mem::replace(&mut needed[write], true) {
+                    open.push(write);
                 }
             }
-            kept.reverse();
-            *list = kept;
         }
-        if once.len() + ops.len() == before {
-            return;
-        }
+    }
+    let mut needed = needed.into_iter();
+    for list in [once, ops] {
+        list.retain_mut(|op| {
+            if op.dst.is_some_and(|dst| !is_read[dst.0 as usize]) {
+                op.dst = None;
+            }
+            needed.next().unwrap_or(false)
+        });
     }
 }

@@ -32,8 +32,8 @@ impl Programs {
         if let Some(program) = programs.get(&(facts.key, is_short)) {
             return Ok(program.clone());
         }
-        let program =
-            Program::new(facts, is_short).map_err(|error: Unsupported| error.to_string())?;
+        let refused = |error: Unsupported| error.in_source(kernel.source());
+        let program = Program::new(facts, is_short).map_err(refused)?;
         let program = Arc::new(program);
         programs.insert((facts.key, is_short), program.clone());
         Ok(program)

@@ -9,7 +9,7 @@ use super::super::build::Region;
 use super::super::op::{Class, Code, Memory, Reg};
 use super::super::shape::{self, Kind, PartType};
 use super::implied::Node;
-use super::{Base, Cells, Lowering, Mask, Pointer, Variable, VariableMark};
+use super::{Base, Cells, Lowering, MOST_OWN_WORDS, Mask, Pointer, Variable, VariableMark};
 use naga::{GlobalVariable, Handle, LocalVariable, TypeInner};
 
 impl Lowering<'_> {
@@ -25,6 +25,12 @@ impl Lowering<'_> {
         let cells = if mark.is_indexed {
             let first = self.own_words;
             self.own_words += kinds.len() as u32;
+            self.most_own_words = self.most_own_words.max(self.own_words);
+            if self.own_words > MOST_OWN_WORDS {
+                return Err(Unsupported::new(format!(
+                    "variables of more than {MOST_OWN_WORDS} words of one invocation, indexed by what isn't known before,"
+                )));
+            }
             Cells::Own(Region {
                 memory: Memory::Own,
                 first,

@@ -99,3 +99,11 @@ pub(super) fn once(preamble: &str, body: &str, words: usize) -> Vec<u32> {
 pub(super) fn bits(floats: &[f32]) -> Vec<u32> {
     floats.iter().map(|float| float.to_bits()).collect()
 }
+
+/// Why lanes can't run a kernel, with the lines of its source.
+pub(super) fn refusal(wgsl: &str) -> String {
+    match program(wgsl, false) {
+        Ok(_) => panic!("lanes run it"),
+        Err(error) => error.in_source(wgsl),
+    }
+}
