@@ -30,10 +30,23 @@ pub enum Error {
     OutOfHostMemory(#[from] OutOfHostMemory),
     /// Buffers hold elements of a size that WGSL can't address.
     #[error(
-        "buffers can't hold `{type_name}`, of {bytes} bytes: WGSL reads memory in words of 4 bytes; \
-         use u32, i32, f32, or arrays and structs of a multiple of 4 bytes"
+        "buffers can't hold `{type_name}`, of {bytes} bytes: WGSL has no elements of such a size; \
+         use u32, i32, f32, f16, or arrays and structs of a multiple of 2 bytes"
     )]
     ElementSize {
+        /// The Rust type.
+        type_name: &'static str,
+        /// Its size.
+        bytes: usize,
+    },
+    /// Elements of 2 bytes, or of an odd multiple of it, don't fill the words of 4 bytes that devices copy.
+    #[error(
+        "elements {span} of `{type_name}`, of {bytes} bytes, begin or end within a word of 4 bytes, which devices share \
+         with nobody; use an even number of elements, from an even place on"
+    )]
+    HalfWord {
+        /// The elements.
+        span: Span,
         /// The Rust type.
         type_name: &'static str,
         /// Its size.

@@ -83,7 +83,7 @@ impl State {
             return Err(self.no_device(dispatch, operation));
         }
         let (extent, grain) = (dispatch.extent(), dispatch.grain());
-        let is_divisible = dispatch.facts.is_divisible();
+        let is_divisible = dispatch.is_divisible();
         if let Resolved::Only(device) = dispatch.policy {
             if !self.estimates[device].is_able {
                 return Err(self.no_device(dispatch, operation));
@@ -341,7 +341,12 @@ fn why_whole(dispatch: &Dispatch) -> String {
     let undeclared = bindings.find(|(binding, pattern)| {
         pattern.is_none() && matches!(binding.kind, BindingKind::Storage(_))
     });
-    let name = undeclared.map_or("", |(binding, _)| binding.name.as_str());
+    let Some((binding, _)) = undeclared else {
+        return "not split: elements of 2 bytes are written two to a word, and a unit of the range has an odd number of \
+                them; give each invocation two, or rows of an even length"
+            .to_owned();
+    };
+    let name = &binding.name;
     format!(
         "not split: `{name}` is written and nothing says where; declare it with `.access(\"{name}\", ...)`"
     )

@@ -71,6 +71,11 @@ impl Dispatch {
         u64::from(self.facts.workgroup[self.chunk.slowest])
     }
 
+    /// Whether it is known of every buffer which elements a part of the range needs.
+    pub(crate) fn is_divisible(&self) -> bool {
+        self.facts.is_divisible() && self.touches.iter().all(|touch| touch.access.is_some())
+    }
+
     /// Invocations of the range in a unit.
     pub(crate) fn per_unit(&self) -> u64 {
         self.chunk.invocations_per_unit()

@@ -2,7 +2,8 @@
 //!
 //! A hold on a buffer of the queue and the type of its elements; where they lie is kept by the rooms above.
 //!
-//! Invariant: elements are a multiple of four bytes, so that no write of one can touch a part of another's word.
+//! Invariant: what the queue takes for an element is a multiple of four bytes, so that no write of one can touch a part of
+//! another's word. Of elements that aren't, it takes two for one.
 
 #![expect(
     unsafe_code,
@@ -68,9 +69,32 @@ impl<T> Buffer<T> {
 }
 
 impl<T: Pod> Buffer<T> {
+    /// How many elements the queue takes for one.
+    pub(super) const TOGETHER: u64 = if size_of::<T>().is_multiple_of(4) {
+        1
+    } else {
+        2
+    };
+
+    /// Elements as the queue counts them, if they don't begin or end within one of its own.
+    fn in_words(span: Span) -> Result<Span> {
+        let is_whole = |place: u64| place.is_multiple_of(Self::TOGETHER);
+        if !is_whole(span.start) || !is_whole(span.end) {
+            return Err(Error::HalfWord {
+                span,
+                type_name: type_name::<T>(),
+                bytes: size_of::<T>(),
+            });
+        }
+        Ok(Span::new(
+            span.start / Self::TOGETHER,
+            span.end / Self::TOGETHER,
+        ))
+    }
+
     pub(super) fn new(queue: &Queue, len: usize) -> Result<Self> {
         let bytes = size_of::<T>();
-        if bytes == 0 || !bytes.is_multiple_of(4) {
+        if bytes == 0 || !bytes.is_multiple_of(2) {
             return Err(Error::ElementSize {
                 type_name: type_name::<T>(),
                 bytes,
@@ -82,7 +106,9 @@ impl<T: Pod> Buffer<T> {
         {
             return Err(Error::TooLong { len, bytes });
         }
-        let storage = queue.add_buffer(len as u64, bytes as u64, type_name::<T>());
+        let whole = Self::in_words(Span::new(0, len as u64))?;
+        let bytes = bytes as u64 * Self::TOGETHER;
+        let storage = queue.add_buffer(whole.end, bytes, type_name::<T>());
         let hold = Arc::new(Hold {
             storage,
             abandoned: queue.abandoned(),
@@ -114,7 +140,11 @@ impl<T: Pod> Buffer<T> {
     pub(super) fn read(&self, queue: &Queue, span: Span, elements: &mut [T]) -> Result<()> {
         let storage = &self.hold.storage;
         storage.allocate()?;
-        queue.access(Request::Read(self.hold.clone(), span), || {
+        let around = Span::new(
+            span.start / Self::TOGETHER,
+            span.end.div_ceil(Self::TOGETHER),
+        );
+        queue.access(Request::Read(self.hold.clone(), around), || {
             // SAFETY: the queue calls this when the span is current in the host's memory, and lets nobody write it
             // until this has returned.
             let bytes = unsafe { storage.read(span.scaled(size_of::<T>() as u64)) };
@@ -125,8 +155,9 @@ impl<T: Pod> Buffer<T> {
 
     pub(super) fn write(&self, queue: &Queue, span: Span, elements: &[T]) -> Result<()> {
         let storage = &self.hold.storage;
+        let words = Self::in_words(span)?;
         storage.allocate()?;
-        queue.access(Request::Write(self.hold.clone(), span), || {
+        queue.access(Request::Write(self.hold.clone(), words), || {
             // SAFETY: the queue calls this when everyone who reads or writes the span has ended, and lets nobody else
             // touch it until this has returned.
             let bytes = unsafe { storage.write(span.scaled(size_of::<T>() as u64)) };

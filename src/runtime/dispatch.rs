@@ -39,9 +39,22 @@ struct GivenBuffer {
     hold: Arc<Hold>,
     len: u64,
     element_bytes: u64,
+    /// How many elements the queue takes for one.
+    together: u64,
     rust: &'static str,
     /// The scalar of WGSL that the element is, if it is one.
     word: Option<Word>,
+}
+
+impl GivenBuffer {
+    /// Whether what a unit of the range has ends within a word.
+    fn shares_words(&self, access: Access, chunk: &Chunk) -> bool {
+        let words = self.len / self.together;
+        self.together > 1
+            && access
+                .elements(chunk.units, chunk.units.end, words)
+                .is_err()
+    }
 }
 
 impl<'a> DispatchBuilder<'a> {
@@ -70,6 +83,7 @@ impl<'a> DispatchBuilder<'a> {
             hold: buffer.hold().clone(),
             len: buffer.len() as u64,
             element_bytes: size_of::<T>() as u64,
+            together: Buffer::<T>::TOGETHER,
             rust: type_name::<T>(),
             word,
         };
@@ -133,15 +147,21 @@ impl<'a> DispatchBuilder<'a> {
                 Given::Value { bytes, rust } => {
                     binding.check_value(bytes, rust)?;
                     let mut padded = bytes.clone();
-                    padded.resize(binding.layout.least_bytes as usize, 0);
+                    // Devices take values in words.
+                    let least = binding.layout.least_bytes.next_multiple_of(4);
+                    padded.resize(least as usize, 0);
                     bound[place] = Some(Bound::Value(padded.into()));
                 }
                 Given::Buffer(buffer) => {
-                    let access = facts.patterns[place];
+                    let mut access = facts.patterns[place];
                     self.check_buffer(binding, access, buffer, &chunk)?;
                     let BindingKind::Storage(usage) = binding.kind else {
                         continue;
                     };
+                    if access.is_some_and(|access| buffer.shares_words(access, &chunk)) {
+                        // Devices would write to halves of a word: it is read whole, or written by one of them.
+                        access = (!usage.writes()).then_some(Access::All);
+                    }
                     bound[place] = Some(Bound::Buffer(buffer.hold.storage.clone()));
                     touches.push(Touch {
                         buffer: buffer.hold.storage.id(),

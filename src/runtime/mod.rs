@@ -97,7 +97,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`Error::ElementSize`](crate::Error::ElementSize) for elements that aren't a multiple of four bytes, and
+    /// [`Error::ElementSize`](crate::Error::ElementSize) for elements that aren't a multiple of two bytes,
+    /// [`Error::HalfWord`](crate::Error::HalfWord) for an odd number of elements that aren't one of four, and
     /// [`Error::TooLong`](crate::Error::TooLong) for a length that no memory could hold.
     pub fn buffer<T: Pod>(&self, len: usize) -> Result<Buffer<T>> {
         Buffer::new(&self.inner.queue, len)

@@ -150,11 +150,12 @@ fn a_kernel_that_lanes_cannot_run_is_refused_with_a_way_out() {
     let blur = Kernel::from_wgsl(BLUR).expect("it is valid");
     assert_eq!(device.accepts(&blur), Ok(()));
     let wide = Kernel::from_wgsl(
-        "@group(0) @binding(0) var<storage, read_write> x: array<f64>;
-         @compute @workgroup_size(1) fn main() { x[0] += 0.5lf; }",
+        "@group(0) @binding(0) var<storage, read_write> x: array<atomic<u64>>;
+         @compute @workgroup_size(1) fn main() { atomicAdd(&x[0], 1lu); }",
     );
     let error = device.accepts(&wide.expect("it is valid")).unwrap_err();
     assert!(error.to_string().contains(".native(closure)"), "{error}");
+    assert!(error.to_string().contains("wgsl:2:"), "{error}");
 }
 
 mod scripted {
