@@ -49,6 +49,10 @@ impl Lowering<'_> {
         );
         Ok(match function {
             F::Abs => a,
+            F::Sign => {
+                let one = [self.number_of(kind, 1.0)];
+                self.each(least, &[&a, &one])
+            }
             F::Clamp => {
                 let above = self.each(most, &[&a, &b]);
                 self.each(least, &[&above, &c])
@@ -403,7 +407,7 @@ fn component_wise(function: MathFunction, kind: Kind) -> Option<Code> {
         F::Log2 => Some(Code::Log2F),
         F::Pow => Some(Code::PowF),
         F::Sign if kind.is_float() => Some(Code::SignF),
-        F::Sign => Some(Code::SignS),
+        F::Sign if kind.is_signed() => Some(Code::SignS),
         F::Fma => Some(Code::MulAddF),
         F::Sqrt => Some(Code::SqrtF),
         F::InverseSqrt => Some(Code::InverseSqrtF),

@@ -181,7 +181,7 @@ impl Program {
         for (handle, variable) in module.global_variables.iter() {
             if variable.space == AddressSpace::WorkGroup {
                 let inner = &module.types[variable.ty].inner;
-                // Looked at first, as counting the words of a type takes time for each of them.
+                // Looked at first, as counting the words of a type takes time for each of its members.
                 let is_large = inner.size(module.to_ctx()) > 4 * MOST_SHARED_WORDS;
                 let words = if is_large {
                     u32::MAX
@@ -338,6 +338,7 @@ mod tests {
     mod harness;
     mod kinds;
     mod memory;
+    mod programs;
     mod size;
     mod subgroups;
     mod values;

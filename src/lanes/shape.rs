@@ -151,7 +151,7 @@ fn collect(
             }
         }
         TypeInner::Array { base, size, stride } => {
-            let count = length(*size)?;
+            let count = length(module, *size)?;
             let inner = leaves(module, &module.types[*base].inner)?;
             if found.len() + count as usize * inner.len() > MOST_LEAVES {
                 return Err(Unsupported::new(format!(
@@ -192,7 +192,7 @@ pub(crate) fn count(module: &Module, ty: &TypeInner) -> Result<u32, Unsupported>
             scalar,
         } => *columns as u32 * *rows as u32 * Kind::of(*scalar)?.words(),
         TypeInner::Array { base, size, .. } => {
-            length(*size)?.saturating_mul(count(module, &module.types[*base].inner)?)
+            length(module, *size)?.saturating_mul(count(module, &module.types[*base].inner)?)
         }
         TypeInner::Struct { members, .. } => {
             let mut words = 0_u32;
@@ -205,10 +205,10 @@ pub(crate) fn count(module: &Module, ty: &TypeInner) -> Result<u32, Unsupported>
     })
 }
 
-/// The elements of an array whose size is settled.
-pub(crate) fn length(size: ArraySize) -> Result<u32, Unsupported> {
-    match size {
-        ArraySize::Constant(count) => Ok(count.get()),
+/// The elements of an array whose size is settled: in the source, or by an override.
+pub(crate) fn length(module: &Module, size: ArraySize) -> Result<u32, Unsupported> {
+    match size.resolve(module.to_ctx()) {
+        Ok(naga::proc::IndexableLength::Known(count)) => Ok(count),
         _ => Err(Unsupported::new(
             "an array without a size as a value".to_owned(),
         )),
@@ -307,8 +307,8 @@ pub(crate) fn elements(module: &Module, ty: &TypeInner) -> Result<Elements, Unsu
         TypeInner::Array { base, size, stride } => Elements {
             ty: PartType::Named(*base),
             count: match size {
-                ArraySize::Constant(count) => Some(count.get()),
-                _ => None,
+                ArraySize::Dynamic => None,
+                _ => Some(length(module, *size)?),
             },
             words: count(module, &module.types[*base].inner)?,
             stride: stride / 2,

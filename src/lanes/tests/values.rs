@@ -63,6 +63,7 @@ fn integers_wrap_and_division_never_traps() {
             ("(0x80000000u * one) >> 31u", 1),
             ("~one", !1),
             ("bitcast<u32>(sign(-5i * i32(one)))", u32::MAX),
+            ("sign(one - 2u) + sign(one - 1u) * 2u", 1),
             ("u32(i32(one) - 2i < 0i) + u32(one - 2u < 1u) * 2u", 1),
         ],
     );
