@@ -123,7 +123,7 @@ impl Blocks {
         let parts = (rayon::current_num_threads() * PARTS_PER_THREAD) as u64;
         let lanes = (all / parts)
             .next_multiple_of(LEAST_LANES)
-            .clamp(LEAST_LANES, program.lanes as u64);
+            .clamp(LEAST_LANES, LEAST_LANES.max(program.lanes as u64));
         let unit: [u64; 3] = match program.layout {
             Layout::Workgroup => workgroup,
             Layout::Row => [1, 1, 1],
