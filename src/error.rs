@@ -5,9 +5,11 @@
 //! Invariant: an error names the thing, the limit and the way out, and leaves the runtime usable.
 
 use crate::buffer::OutOfHostMemory;
+use crate::check::Findings;
 use crate::device::DeviceError;
 use crate::kernel::{KernelError, Uneven, ValueError};
 use crate::span::Span;
+use std::sync::Arc;
 
 /// The result of a fallible call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,7 +26,10 @@ pub enum Error {
     Value(#[from] ValueError),
     /// A device failed and no other could take over.
     #[error(transparent)]
-    Device(#[from] DeviceError),
+    Device(DeviceError),
+    /// The kernel has faults, found by checked mode. It ran to its end: its buffers hold what it wrote.
+    #[error("{0}")]
+    Checked(Arc<Findings>),
     /// There is no room for a buffer in the host's memory.
     #[error(transparent)]
     OutOfHostMemory(#[from] OutOfHostMemory),
@@ -184,6 +189,15 @@ pub enum Error {
     /// The runtime was dropped before the work had begun.
     #[error("the runtime was dropped before the work had ended: wait for it first")]
     Dropped,
+}
+
+impl From<DeviceError> for Error {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Checked(findings) => Self::Checked(findings),
+            other => Self::Device(other),
+        }
+    }
 }
 
 impl Error {

@@ -13,6 +13,7 @@
 )]
 
 pub mod buffer;
+pub mod check;
 pub mod device;
 pub mod error;
 pub mod id;
@@ -29,6 +30,7 @@ pub mod split;
 pub mod system;
 pub mod trace;
 
+pub use check::{Fault, Finding, Findings};
 pub use error::{Error, Result};
 pub use kernel::{Access, Body, Combine, Kernel, KernelError, View, ViewMut};
 pub use queue::{Comparison, DeviceReport, Report};

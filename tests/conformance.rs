@@ -676,6 +676,11 @@ fn main() {
                 is_there,
             ));
         }
+        trials.push(Trial::test(format!("{case}::checked"), move || {
+            let runtime = Runtime::builder().checked(true).build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            run(&runtime).map_err(|error| error.to_string().into())
+        }));
         trials.push(Trial::test(format!("{case}::any_split"), move || {
             any_split(run, gpus)
         }));

@@ -9,11 +9,12 @@ pub mod cpu;
 pub mod gpu;
 pub mod virtual_device;
 
-pub use cpu::CpuDevice;
+pub use cpu::{CheckedCpu, CpuDevice};
 pub use gpu::GpuDevice;
 pub use virtual_device::VirtualDevice;
 
 use crate::buffer::Storage;
+use crate::check::Findings;
 use crate::id::BufferId;
 use crate::kernel::Kernel;
 use crate::range::Chunk;
@@ -169,6 +170,9 @@ pub enum DeviceError {
         /// What it said.
         message: String,
     },
+    /// The kernel ran to its end, checked, and has faults.
+    #[error("{0}")]
+    Checked(Arc<Findings>),
     /// The device didn't begin with it, because something before it failed.
     #[error("not begun, because what came before it failed")]
     NotBegun,
@@ -215,7 +219,8 @@ pub fn in_order(
         } else {
             one(task)
         };
-        has_failed |= result.is_err();
+        // What was checked has been done, whatever was found.
+        has_failed |= !matches!(result, Ok(_) | Err(DeviceError::Checked(_)));
         done(i, result);
     }
 }

@@ -338,7 +338,8 @@ impl Kernel {
 
     /// Declares how a buffer is accessed, so that a dispatch can be split and only what a device needs is copied.
     ///
-    /// A declaration is a promise: a kernel that reaches other elements than it allows computes with old values there.
+    /// A declaration is a promise: a kernel that reaches other elements than it allows computes with old values there. A
+    /// checked runtime says where one does; see [`Builder::checked`](crate::Builder::checked).
     ///
     /// # Errors
     ///

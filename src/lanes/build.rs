@@ -520,6 +520,15 @@ impl Builder {
         self.ops.push(Op::new(Code::Barrier, None, &[mask]));
     }
 
+    /// A look at operands, for the lanes of the mask.
+    pub(crate) fn check(&mut self, number: u32, operands: &[Reg], mask: Reg) {
+        let operands: Vec<Reg> = operands.iter().map(|reg| self.worded(*reg)).collect();
+        let mut op = Op::new(Code::Check, None, &operands);
+        op.operands[3] = Some(mask);
+        op.offset = number;
+        self.ops.push(op);
+    }
+
     /// From here on only lanes near these are computed, at this depth; jumps if there are none.
     pub(crate) fn narrow(&mut self, mask: Reg, depth: u32, label: Label) {
         self.jump(Code::Narrow, &[mask], label);

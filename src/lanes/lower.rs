@@ -16,6 +16,7 @@ mod variables;
 
 use super::Unsupported;
 use super::build::{Builder, Region};
+use super::check::{self, Checks, Deed, Trail};
 use super::op::{Label, Memory, Reg};
 use super::shape::{Kind, PartType};
 use implied::{Implied, Node};
@@ -62,6 +63,7 @@ pub(super) struct Pointer {
     /// Halves of words behind those, in what is bound: one or none, and those that aren't known.
     pub(super) half: u32,
     pub(super) halves: Option<Reg>,
+    pub(super) trail: Trail,
 }
 
 impl Pointer {
@@ -73,7 +75,14 @@ impl Pointer {
             dynamic: None,
             half: 0,
             halves: None,
+            trail: Trail::default(),
         }
+    }
+
+    /// With the variable that it points into.
+    fn rooted(mut self, root: Handle<GlobalVariable>) -> Self {
+        self.trail = Trail::of(root);
+        self
     }
 
     /// Whether it points to a buffer or a value.
@@ -215,12 +224,15 @@ pub(super) struct Lowering<'m> {
     mask: Mask,
     /// How many loops there are around that narrow the lanes.
     windows: u32,
+    /// If the program is to be checked.
+    pub(super) checks: Option<Checks>,
 }
 
 /// What a walk leaves: a program, and how much memory a lane needs for itself.
 pub(super) struct Lowered {
     pub(super) builder: Builder,
     pub(super) own_words: u32,
+    pub(super) checks: Option<Checks>,
     /// How often the module was walked through.
     #[cfg(test)]
     pub(super) walks: u32,
@@ -244,6 +256,7 @@ pub(super) fn lower(
     layout: Layout,
     memories: &HashMap<Handle<GlobalVariable>, Region>,
     settled: &[bool],
+    is_checked: bool,
 ) -> Result<Lowered, Unsupported> {
     let mut marks = Marks::default();
     for walk in 1.. {
@@ -271,12 +284,14 @@ pub(super) fn lower(
             frames: Vec::new(),
             mask: Mask::Full,
             windows: 0,
+            checks: is_checked.then(Checks::default),
         };
         lowering.entry(entry)?;
         if !lowering.marks.has_changed {
             return Ok(Lowered {
                 builder: lowering.builder,
                 own_words: lowering.most_own_words,
+                checks: lowering.checks,
                 #[cfg(test)]
                 walks: walk,
             });
@@ -429,6 +444,7 @@ impl<'m> Lowering<'m> {
             if self.mask == Mask::Dead {
                 break;
             }
+            self.begin_statement(*place);
             let done = self.spend(1).and_then(|()| self.statement(statement));
             done.map_err(|error| error.at(*place))?;
         }
@@ -500,12 +516,16 @@ impl<'m> Lowering<'m> {
             }
             // The lanes of a subgroup are never apart.
             Statement::ControlBarrier(flags) if *flags == naga::Barrier::SUB_GROUP => {}
-            Statement::ControlBarrier(_) => self.barrier(),
+            Statement::ControlBarrier(flags) => {
+                self.check_barrier(check::barrier_name(*flags), *flags, false);
+                self.barrier();
+            }
             Statement::MemoryBarrier(_) => {}
             Statement::Store { pointer, value } => {
                 let words = self.words(*value)?;
-                let pointer = self.pointer(*pointer)?;
-                self.write(&pointer, &words)?;
+                let place = self.pointer(*pointer)?;
+                self.touched(*pointer, None, &place, Deed::Write, &words)?;
+                self.write(&place, &words)?;
             }
             Statement::Atomic {
                 pointer,
@@ -516,9 +536,14 @@ impl<'m> Lowering<'m> {
                 self.atomic(*pointer, fun, *value, *result)?;
             }
             Statement::WorkGroupUniformLoad { pointer, result } => {
-                let pointer = self.pointer(*pointer)?;
+                let place = self.pointer(*pointer)?;
+                let (name, flags) = ("workgroupUniformLoad", naga::Barrier::WORK_GROUP);
+                self.check_barrier(name, flags, false);
                 self.barrier();
-                let words = self.read(&pointer)?;
+                self.check_uniform(&place);
+                let words = self.read(&place)?;
+                self.touched(*pointer, None, &place, Deed::Read, &words)?;
+                self.check_barrier(name, flags, true);
                 self.barrier();
                 self.frame().values.insert(*result, Value::Words(words));
             }
@@ -532,6 +557,7 @@ impl<'m> Lowering<'m> {
                     values.push(self.value(*argument)?);
                 }
                 let callee = &self.module.functions[*function];
+                self.enter_call(callee.name.as_deref());
                 self.enter(callee, &self.info[*function], values);
                 self.deeper()?;
                 let own_words = self.own_words;
@@ -539,6 +565,7 @@ impl<'m> Lowering<'m> {
                 // What comes after needs nothing that the function had for itself.
                 self.own_words = own_words;
                 self.depth -= 1;
+                self.leave_call();
                 if let Some(result) = result {
                     self.frame().values.insert(*result, Value::Words(words));
                 }

@@ -7,6 +7,7 @@
 //! Invariant: a program touches no address outside of what its kernel binds.
 
 mod build;
+mod check;
 #[cfg(target_arch = "x86_64")]
 mod compile;
 mod functions;
@@ -24,10 +25,12 @@ mod shape;
 mod subgroup;
 mod tidy;
 mod value;
+mod watch;
 mod wide;
 
 pub(crate) use lower::Layout;
 pub(crate) use run::{Bank, Machine};
+pub(crate) use watch::Watch;
 
 use crate::kernel::{Facts, excerpt};
 use build::Region;
@@ -59,9 +62,18 @@ impl Unsupported {
 
     /// The message, and the lines of the kernel's source that it is about.
     pub(crate) fn in_source(&self, source: &str) -> String {
+        self.placed(self.to_string(), source)
+    }
+
+    /// The same, of checked mode, which native bodies are no help to.
+    pub(crate) fn in_checked_source(&self, source: &str) -> String {
+        self.placed(format!("checked mode can't run {} yet", self.what), source)
+    }
+
+    fn placed(&self, message: String, source: &str) -> String {
         match self.place {
-            Some(place) => format!("{self}\n{}", excerpt(source, place)),
-            None => self.to_string(),
+            Some(place) => format!("{message}\n{}", excerpt(source, place)),
+            None => message,
         }
     }
 }
@@ -90,6 +102,8 @@ pub(crate) struct Program {
     bits: Vec<(usize, usize)>,
     #[cfg(target_arch = "x86_64")]
     compiled: Option<compile::Compiled>,
+    /// What a checked program checks.
+    checks: Option<check::Checks>,
     #[cfg(test)]
     text: String,
     /// How often the module was walked through.
@@ -147,13 +161,22 @@ impl Program {
 
     /// The program of a kernel, for rows that are short or not.
     pub(crate) fn new(facts: &Facts, is_short: bool) -> Result<Self, Unsupported> {
+        Self::of(facts, Self::layout(facts, is_short), false)
+    }
+
+    /// The program of a kernel that checks every access. Blocks are workgroups.
+    pub(crate) fn checked(facts: &Facts) -> Result<Self, Unsupported> {
+        Self::of(facts, Layout::Workgroup, true)
+    }
+
+    fn of(facts: &Facts, layout: Layout, is_checked: bool) -> Result<Self, Unsupported> {
         // Blocks and types are walked through by functions that call themselves: how deep that goes shall not depend on
         // what the caller has left of its stack.
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()
                 .name("divvy-lower".to_owned())
                 .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, || Self::lowered(facts, is_short));
+                .spawn_scoped(scope, || Self::lowered(facts, layout, is_checked));
             match thread.map(std::thread::ScopedJoinHandle::join) {
                 Ok(Ok(program)) => program,
                 Ok(Err(panic)) => std::panic::resume_unwind(panic),
@@ -162,8 +185,7 @@ impl Program {
         })
     }
 
-    fn lowered(facts: &Facts, is_short: bool) -> Result<Self, Unsupported> {
-        let layout = Self::layout(facts, is_short);
+    fn lowered(facts: &Facts, layout: Layout, is_checked: bool) -> Result<Self, Unsupported> {
         let (module, info) = (facts.module(), facts.info());
         let entry = facts.entry_index();
         let invocations = facts.workgroup.iter().product::<u32>();
@@ -215,8 +237,10 @@ impl Program {
                 }
             }
         }
-        let settled: Vec<bool> = facts.bindings.iter().map(|one| !one.writable).collect();
-        let lowered = lower::lower(module, info, entry, layout, &memories, &settled)?;
+        // What is checked is loaded where the source loads it, and not before.
+        let is_settled = |one: &crate::kernel::Binding| !one.writable && !is_checked;
+        let settled: Vec<bool> = facts.bindings.iter().map(is_settled).collect();
+        let lowered = lower::lower(module, info, entry, layout, &memories, &settled, is_checked)?;
         let mut builder = lowered.builder;
         let mut ops = std::mem::take(&mut builder.first);
         ops.append(&mut builder.ops);
@@ -260,7 +284,7 @@ impl Program {
         bits.sort_unstable();
         bits.dedup();
         #[cfg(target_arch = "x86_64")]
-        let compiled = compile::Compiled::new(&compile::Source {
+        let source = compile::Source {
             once: &once,
             ops: &ops,
             held: &held,
@@ -269,7 +293,13 @@ impl Program {
             workgroup: facts.workgroup,
             shared_words,
             own_words: lowered.own_words,
-        });
+        };
+        // Checks are done by the interpreter, and they are what takes the time.
+        #[cfg(target_arch = "x86_64")]
+        let compiled = match is_checked {
+            true => None,
+            false => compile::Compiled::new(&source),
+        };
         Ok(Self {
             bits,
             #[cfg(target_arch = "x86_64")]
@@ -285,6 +315,7 @@ impl Program {
             workgroup: facts.workgroup,
             shared_words: shared_words as usize,
             own_words: lowered.own_words as usize,
+            checks: lowered.checks,
             #[cfg(test)]
             text,
             #[cfg(test)]

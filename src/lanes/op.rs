@@ -244,6 +244,8 @@ pub(crate) enum Code {
     Widen,
     /// All lanes have done what stands before it, and see it, before any does what comes after; `a` are those that come here.
     Barrier,
+    /// In a checked program: a look at the operands, for the lanes of the mask, the fourth. `offset` says which check.
+    Check,
     Label,
 }
 
@@ -265,11 +267,11 @@ impl Code {
 
     /// Whether it does something beside setting its register.
     pub(crate) fn acts(self) -> bool {
-        use Code::{Atomic, Barrier, CompareExchange, Label, Store, StoreHalf, Widen};
+        use Code::{Atomic, Barrier, Check, CompareExchange, Label, Store, StoreHalf, Widen};
         self.jumps()
             || matches!(
                 self,
-                Atomic(_) | Barrier | CompareExchange | Label | Store | StoreHalf | Widen
+                Atomic(_) | Barrier | Check | CompareExchange | Label | Store | StoreHalf | Widen
             )
     }
 

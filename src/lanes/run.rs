@@ -18,7 +18,7 @@ pub(crate) use super::processor::CHUNK;
 use super::processor::{Floats, Least, Processor, Words, lanes};
 use super::subgroup::{self, SubgroupOp};
 use super::wide::{self, Half};
-use super::{Block, Program};
+use super::{Block, Program, Watch};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where an operand is: its first byte, and whether it has something for each lane.
@@ -187,7 +187,7 @@ impl<'a> Machine<'a> {
                 _ => {}
             }
         }
-        machine.go(&program.once, count);
+        machine.go(&program.once, count, None);
         machine
     }
 
@@ -197,6 +197,11 @@ impl<'a> Machine<'a> {
 
     /// Runs a block.
     pub(crate) fn run(&mut self, block: &Block) {
+        self.run_watched(block, None);
+    }
+
+    /// Runs a block and does the checks that the program has.
+    pub(crate) fn run_watched(&mut self, block: &Block, watch: Option<&mut Watch<'_>>) {
         for &(at, input) in &self.program.inputs {
             match input {
                 Input::Global(axis) | Input::Workgroup(axis) => {
@@ -231,10 +236,10 @@ impl<'a> Machine<'a> {
         if !self.shared.is_empty() {
             self.shared.fill(0);
         }
-        self.go(&self.program.steps, block.lanes);
+        self.go(&self.program.steps, block.lanes, watch);
     }
 
-    fn go(&mut self, steps: &[Step], live: usize) {
+    fn go(&mut self, steps: &[Step], live: usize, watch: Option<&mut Watch<'_>>) {
         self.windows[0] = (0, live.div_ceil(CHUNK));
         #[cfg(target_arch = "x86_64")]
         let (compiled, is_whole) = (
@@ -257,6 +262,7 @@ impl<'a> Machine<'a> {
                 len: self.own.len(),
             },
             banks: self.banks,
+            watch,
         };
         #[cfg(target_arch = "x86_64")]
         if let Some(compiled) = compiled.filter(|_| is_whole) {
@@ -294,10 +300,10 @@ unsafe extern "sysv64" fn interpret(
     with_once: bool,
 ) {
     // SAFETY: the caller's promise; none of these steps goes elsewhere.
-    unsafe { (*run.cast::<Run<'_>>()).on_this_processor(from, to, with_once) }
+    unsafe { (*run.cast::<Run<'_, '_>>()).on_this_processor(from, to, with_once) }
 }
 
-struct Run<'a> {
+struct Run<'a, 'w> {
     steps: &'a [Step],
     registers: *mut u8,
     /// The chunks that are computed: from, to.
@@ -308,6 +314,8 @@ struct Run<'a> {
     shared: Bank,
     own: Bank,
     banks: &'a [Bank],
+    /// Who does the checks.
+    watch: Option<&'a mut Watch<'w>>,
 }
 
 /// Chunk after chunk of a register.
@@ -363,7 +371,7 @@ macro_rules! each {
     }};
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     #[cfg(target_arch = "x86_64")]
     unsafe fn on_this_processor(&mut self, from: usize, to: usize, with_once: bool) {
         let has_v3 = is_x86_feature_detected!("avx2")
@@ -884,6 +892,39 @@ impl Run<'_> {
         }
     }
 
+    /// Shows the watch what the lanes of the mask have.
+    #[inline(never)]
+    unsafe fn check(&mut self, step: &Step) {
+        let Some(watch) = self.watch.take() else {
+            return;
+        };
+        let [a, b, c, mask] = step.operands;
+        watch.begin(step.offset);
+        for chunk in self.window.0..self.window.1 {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let mut bits = self.bits(mask, chunk);
+                if bits == 0 {
+                    continue;
+                }
+                let [a, b, c] = [a, b, c].map(|operand| {
+                    if operand.is_there() {
+                        self.read(operand, chunk)
+                    } else {
+                        [0; CHUNK]
+                    }
+                });
+                while bits != 0 {
+                    let i = bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    watch.see((chunk * CHUNK + i) as u32, [a[i], b[i], c[i]]);
+                }
+            }
+        }
+        watch.end();
+        self.watch = Some(watch);
+    }
+
     /// The chunks, of those of the window, from the first to the last that have lanes.
     unsafe fn chunks_of(&self, mask: Operand) -> (usize, usize) {
         let (mut first, mut end) = (usize::MAX, 0);
@@ -1146,6 +1187,7 @@ impl Run<'_> {
                         }
                     }
                     Code::Widen => self.window = self.windows[step.offset as usize],
+                    Code::Check => self.check(step),
                     // The lanes of a workgroup are in one block: each step ends in all of them before the next begins.
                     Code::Barrier | Code::Label => {}
                 }

@@ -6,6 +6,7 @@
 //! Invariant: an expression has as many words as its type has leaves.
 
 use super::Unsupported;
+use super::check::Deed;
 use super::lower::{Lowering, Pointer, Value};
 use super::number::Number;
 use super::op::{Code, Reg};
@@ -144,13 +145,19 @@ impl<'m> Lowering<'m> {
             Expression::GlobalVariable(global) => return Ok(Value::Pointer(self.global(*global)?)),
             Expression::LocalVariable(local) => return Ok(Value::Pointer(self.local(*local))),
             Expression::Access { base, index } => {
-                let index = self.word(*index)?;
-                return self.access(*base, index);
+                let word = self.word(*index)?;
+                let value = self.access(*base, word)?;
+                return self.indexed(handle, *base, Ok(*index), value);
             }
-            Expression::AccessIndex { base, index } => return self.member(*base, *index),
+            Expression::AccessIndex { base, index } => {
+                let value = self.member(*base, *index)?;
+                return self.indexed(handle, *base, Err(*index), value);
+            }
             Expression::Load { pointer } => {
-                let pointer = self.pointer(*pointer)?;
-                self.read(&pointer)?
+                let place = self.pointer(*pointer)?;
+                let words = self.read(&place)?;
+                self.touched(*pointer, Some(handle), &place, Deed::Read, &words)?;
+                words
             }
             Expression::Unary { op, expr } => {
                 let numbers = self.numbers(*expr)?;

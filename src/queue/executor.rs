@@ -473,7 +473,7 @@ impl Shared {
                         }
                     }),
                 };
-                has_failed |= result.is_err();
+                has_failed |= !matches!(result, Ok(_) | Err(DeviceError::Checked(_)));
                 let mut inner = self.lock();
                 inner.state.ended(command, result);
                 self.notify(&inner);

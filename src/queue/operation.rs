@@ -6,6 +6,7 @@
 
 use super::report::Report;
 use crate::buffer::Storage;
+use crate::check::Findings;
 use crate::device::Bound;
 use crate::error::{Error, Result};
 use crate::id::{BufferId, CommandId};
@@ -191,6 +192,8 @@ pub(crate) struct Operation {
     pub(crate) access: Option<CommandId>,
     /// What went wrong, while its last commands end.
     pub(crate) error: Option<Error>,
+    /// What checked mode found in what was done.
+    pub(crate) findings: Option<Arc<Findings>>,
 }
 
 impl Operation {
@@ -209,6 +212,7 @@ impl Operation {
             started: None,
             access: None,
             error: None,
+            findings: None,
         }
     }
 

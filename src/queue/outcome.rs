@@ -8,6 +8,7 @@ use super::choice::{key, place};
 use super::operation::{Dispatch, Operation, Request};
 use super::report::{Comparison, DeviceReport, Report};
 use super::state::State;
+use crate::error::Error;
 use crate::id::OperationId;
 
 impl State {
@@ -25,7 +26,11 @@ impl State {
             Request::Dispatch(dispatch) => self.learn_and_report(dispatch, &operation),
             _ => self.tallied(&operation, 1),
         };
-        operation.completion.set(Ok(report));
+        let outcome = match operation.findings {
+            Some(findings) => Err(Error::Checked(findings)),
+            None => Ok(report),
+        };
+        operation.completion.set(outcome);
     }
 
     fn tallied(&self, operation: &Operation, per_unit: u64) -> Report {

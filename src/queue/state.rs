@@ -237,6 +237,14 @@ impl State {
                 self.engine.complete(id);
                 self.commit(&command, timing);
             }
+            // It has been done; who waits for it is told what was found.
+            Err(DeviceError::Checked(findings)) => {
+                self.engine.complete(id);
+                if let Some(operation) = self.operations.get_mut(&command.operation) {
+                    operation.findings = Some(findings);
+                }
+                self.commit(&command, Timing::default());
+            }
             Err(error) => {
                 self.engine.fail(id);
                 self.failed(&command, &error);

@@ -7,7 +7,7 @@
 use super::dispatch::resolve;
 use super::{Inner, Runtime};
 use crate::device::gpu::{FoundGpu, find_gpus};
-use crate::device::{CpuDevice, Device, DeviceKind, GpuDevice};
+use crate::device::{CheckedCpu, CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
 use crate::profile::Profile;
 use crate::queue::Queue;
@@ -28,6 +28,7 @@ pub struct Builder {
     policy: Option<Policy>,
     profile: Option<Option<PathBuf>>,
     trace: Option<PathBuf>,
+    checked: Option<bool>,
 }
 
 impl Builder {
@@ -85,13 +86,52 @@ impl Builder {
         self
     }
 
+    /// Whether kernels run checked; `DIVVY_CHECKED`, which is `1` or `0`.
+    ///
+    /// A checked runtime runs every dispatch whole, on the CPU alone and on one thread, and looks at each access. One that
+    /// finds faults ends with [`Error::Checked`], which says for each where in the WGSL it is, which invocation did it, and
+    /// with which values; see [`Fault`](crate::Fault) for what is found. The dispatch has run to its end all the same: its
+    /// buffers hold what it wrote, and the runtime goes on.
+    ///
+    /// The WGSL is what is checked: native bodies are not called. Devices, threads and split policies that were chosen count
+    /// for nothing, so that a program needs no change to be checked, and nothing that is measured is kept.
+    ///
+    /// ```
+    /// use divvy::{Error, Kernel, Runtime};
+    ///
+    /// let runtime = Runtime::builder().checked(true).build()?;
+    /// let shift = Kernel::from_wgsl(
+    ///     "@group(0) @binding(0) var<storage, read> x: array<f32>;
+    ///      @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    ///      @compute @workgroup_size(64)
+    ///      fn shift(@builtin(global_invocation_id) id: vec3<u32>) {
+    ///          y[id.x] = x[id.x + 1u];
+    ///      }",
+    /// )?;
+    /// let (x, y) = (runtime.buffer_from(&[1.0_f32; 64])?, runtime.buffer::<f32>(64)?);
+    /// let result = runtime.dispatch(&shift, 64).bind("x", &x).bind("y", &y).run();
+    ///
+    /// let Err(Error::Checked(findings)) = result else { panic!("the last one reads past the end") };
+    /// println!("{findings}");
+    /// assert_eq!(findings.found[0].place.line, 5);
+    /// assert_eq!(findings.found[0].invocation.global, [63, 0, 0]);
+    /// # Ok::<(), divvy::Error>(())
+    /// ```
+    #[must_use]
+    pub fn checked(mut self, checked: bool) -> Self {
+        self.checked = Some(checked);
+        self
+    }
+
     /// Builds the runtime.
     ///
     /// # Errors
     ///
     /// If a device that was asked for isn't there, a setting can't be understood, or the system gives no threads.
     pub fn build(self) -> Result<Runtime> {
+        let is_checked = is_checked(self.checked)?;
         let policy = match (self.policy, variable("DIVVY_SPLIT")) {
+            _ if is_checked => Policy::default(),
             (Some(policy), _) => policy,
             (None, None) => Policy::default(),
             (None, Some(text)) => {
@@ -108,12 +148,16 @@ impl Builder {
             .or_else(|| variable("DIVVY_DEVICES").filter(|_| self.own.is_empty()));
         let mut devices = self.own;
         match names {
+            _ if is_checked => devices = vec![Arc::new(CheckedCpu::default())],
             Some(names) => devices.extend(named(&names, self.threads)?),
             None if devices.is_empty() => devices.extend(found(self.threads)?),
             None => {}
         }
         resolve(&policy, &devices)?;
-        let profile_folder = self.profile.unwrap_or_else(|| {
+        // What it takes to check says nothing of what it takes to run.
+        let profile = self.profile.filter(|_| !is_checked);
+        let profile = profile.or(is_checked.then_some(None));
+        let profile_folder = profile.unwrap_or_else(|| {
             let cache = || {
                 Some(
                     etcetera::choose_base_strategy()
@@ -148,9 +192,27 @@ impl Builder {
                 queue,
                 policy,
                 profile_folder,
+                is_checked,
                 accepted: Mutex::new(HashMap::new()),
             }),
         })
+    }
+}
+
+/// Whether kernels are to run checked, by the builder or else by the environment.
+fn is_checked(chosen: Option<bool>) -> Result<bool> {
+    match (chosen, variable("DIVVY_CHECKED")) {
+        (Some(chosen), _) => Ok(chosen),
+        (None, None) => Ok(false),
+        (None, Some(text)) => match text.trim() {
+            "1" => Ok(true),
+            "0" => Ok(false),
+            _ => Err(Error::Setting {
+                setting: "DIVVY_CHECKED",
+                text,
+                expected: "1 runs kernels checked, 0 doesn't".to_owned(),
+            }),
+        },
     }
 }
 

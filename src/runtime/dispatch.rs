@@ -186,8 +186,9 @@ impl<'a> DispatchBuilder<'a> {
         check_aliases(&mut touches, &names)?;
         let left_out = self.left_out(&facts, &chunk, &holds);
         let devices = self.runtime.inner.queue.devices();
-        let policy = self.policy.as_ref();
-        let policy = resolve(policy.unwrap_or(&self.runtime.inner.policy), devices)?;
+        let asked = self.policy.as_ref();
+        let asked = asked.filter(|_| !self.runtime.inner.is_checked);
+        let policy = resolve(asked.unwrap_or(&self.runtime.inner.policy), devices)?;
         // Found before anything is under way, so that what was to be written stays what it was.
         let is_able = |device: usize| {
             left_out[device].is_none() && !matches!(policy, Resolved::Only(only) if only != device)
@@ -396,7 +397,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// If no device could run it, its input is lost, its native body panicked, or the runtime was dropped before it began. What it was to write is then lost
+    /// [`Error::Checked`] with what a checked runtime found. If no device could run it, its input is lost, its native body panicked, or the runtime was dropped before it began. What it was to write is then lost
     /// until it is written again.
     pub fn wait(&self) -> Result<Report> {
         self.completion.wait()

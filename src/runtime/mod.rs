@@ -59,6 +59,8 @@ struct Inner {
     queue: Queue,
     policy: Policy,
     profile_folder: Option<PathBuf>,
+    /// Whether kernels run checked.
+    is_checked: bool,
     /// For each kernel, by its key and whether it has a native body, why a device can't run it.
     accepted: Mutex<HashMap<(u128, bool), Refusals>>,
 }
@@ -75,8 +77,8 @@ impl Runtime {
 
     /// Chooses devices, threads, the split policy, the profile's folder and a trace.
     ///
-    /// What isn't chosen is taken from the environment: `DIVVY_DEVICES`, `DIVVY_SPLIT`, `DIVVY_PROFILE_DIR` and
-    /// `DIVVY_TRACE` spell the same choices.
+    /// What isn't chosen is taken from the environment: `DIVVY_DEVICES`, `DIVVY_SPLIT`, `DIVVY_PROFILE_DIR`,
+    /// `DIVVY_TRACE` and `DIVVY_CHECKED` spell the same choices.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()

@@ -48,29 +48,8 @@ pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), De
     };
     let extents = run.chunk.range.extents();
     let program = programs.of(&run.kernel, extents[0]).map_err(refused)?;
-    for buffer in run.bound.iter().filter_map(Bound::buffer) {
-        allocate(buffer, device)?;
-    }
-    let values: Vec<Vec<u32>> = run
-        .bound
-        .iter()
-        .map(|bound| match bound {
-            Bound::Value(bytes) => {
-                let mut padded = bytes.to_vec();
-                padded.resize(bytes.len().next_multiple_of(4), 0);
-                bytemuck::pod_collect_to_vec(&padded)
-            }
-            Bound::Buffer(_) => Vec::new(),
-        })
-        .collect();
-    let bank = |(bound, value): (&Bound, &Vec<u32>)| match bound {
-        Bound::Value(_) => Bank {
-            words: value.as_ptr().cast_mut(),
-            len: value.len(),
-        },
-        Bound::Buffer(storage) => words(storage),
-    };
-    let banks: Vec<Bank> = run.bound.iter().zip(&values).map(bank).collect();
+    let values = values(run);
+    let banks = banks(device, run, &values)?;
     let blocks = Blocks::new(&program, &run.chunk);
     let count = blocks.count();
     let parts = (rayon::current_num_threads() * PARTS_PER_THREAD).min(count);
@@ -81,6 +60,38 @@ pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), De
         }
     });
     Ok(())
+}
+
+/// The words of what is bound by value, one list for each binding.
+pub(super) fn values(run: &Run) -> Vec<Vec<u32>> {
+    let words = |bound: &Bound| match bound {
+        Bound::Value(bytes) => {
+            let mut padded = bytes.to_vec();
+            padded.resize(bytes.len().next_multiple_of(4), 0);
+            bytemuck::pod_collect_to_vec(&padded)
+        }
+        Bound::Buffer(_) => Vec::new(),
+    };
+    run.bound.iter().map(words).collect()
+}
+
+/// What is bound, as words. Lives as long as the buffers and `values` do.
+pub(super) fn banks(
+    device: &str,
+    run: &Run,
+    values: &[Vec<u32>],
+) -> Result<Vec<Bank>, DeviceError> {
+    for buffer in run.bound.iter().filter_map(Bound::buffer) {
+        allocate(buffer, device)?;
+    }
+    let bank = |(bound, value): (&Bound, &Vec<u32>)| match bound {
+        Bound::Value(_) => Bank {
+            words: value.as_ptr().cast_mut(),
+            len: value.len(),
+        },
+        Bound::Buffer(storage) => words(storage),
+    };
+    Ok(run.bound.iter().zip(values).map(bank).collect())
 }
 
 /// A buffer as words.
@@ -94,7 +105,7 @@ fn words(storage: &Storage) -> Bank {
 }
 
 /// The blocks of a chunk.
-struct Blocks {
+pub(super) struct Blocks {
     layout: Layout,
     lanes: u64,
     /// The first block along each axis, and how many there are: along x in blocks of lanes, or all in workgroups.
@@ -103,11 +114,11 @@ struct Blocks {
     /// Where invocations end along x.
     end: u64,
     invocations: usize,
-    workgroups: [u32; 3],
+    pub(super) workgroups: [u32; 3],
 }
 
 impl Blocks {
-    fn new(program: &Program, chunk: &Chunk) -> Self {
+    pub(super) fn new(program: &Program, chunk: &Chunk) -> Self {
         let extents = chunk.range.extents();
         let workgroup = program.workgroup.map(u64::from);
         let mut spans: [Span; 3] =
@@ -143,11 +154,11 @@ impl Blocks {
         }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.counts.iter().product::<u64>() as usize
     }
 
-    fn at(&self, index: usize) -> Block {
+    pub(super) fn at(&self, index: usize) -> Block {
         let index = index as u64;
         let [x, y, _] = self.counts;
         let place = [index % x, index / x % y, index / x / y];

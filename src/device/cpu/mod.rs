@@ -6,9 +6,12 @@
 //! Invariant: every invocation of a chunk is run in exactly one part.
 
 mod body;
+mod checked;
 mod lanes;
 
 use lanes::Programs;
+
+pub use checked::CheckedCpu;
 
 pub(crate) use body::{combine, copy, fill, run_native};
 

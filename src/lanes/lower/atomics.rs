@@ -3,6 +3,7 @@
 //! Invariant: lanes that aren't in the mask change nothing, and what they are told was there is of no account.
 
 use super::super::Unsupported;
+use super::super::check::{Deed, Update};
 use super::super::op::{AtomicOp, Code};
 use super::super::shape::Kind;
 use super::{Base, Lowering, Value};
@@ -21,7 +22,8 @@ impl Lowering<'_> {
             return Err(Unsupported::new("atomics of 64 bits".to_owned()));
         }
         let word = self.word(value)?;
-        let pointer = self.pointer(pointer)?;
+        let handle = pointer;
+        let pointer = self.pointer(handle)?;
         let Base::Memory(region) = pointer.base else {
             return Err(Unsupported::new("an atomic outside of memory".to_owned()));
         };
@@ -51,6 +53,9 @@ impl Lowering<'_> {
             code = Code::CompareExchange;
             expected = Some(self.word(*compare)?);
         }
+        let uses_old = result.is_some_and(|result| self.frame().info[result].ref_count > 0);
+        let deed = Deed::Update(Update::of(fun, uses_old));
+        self.touched(handle, None, &pointer, deed, &[word])?;
         let mask = Some(self.mask_register());
         let operands = (word, expected);
         let old = self

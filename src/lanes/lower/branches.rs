@@ -13,7 +13,7 @@ use naga::{AddressSpace, Block, Expression, Handle, Statement, SwitchValue};
 
 impl<'m> Lowering<'m> {
     /// The lanes that take part, as a register.
-    pub(super) fn mask_register(&mut self) -> Reg {
+    pub(in crate::lanes) fn mask_register(&mut self) -> Reg {
         self.register_of(self.mask)
     }
 

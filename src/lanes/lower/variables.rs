@@ -199,7 +199,7 @@ impl Lowering<'_> {
         let ty = PartType::Named(variable.ty);
         if let Some(index) = self.privates.get(&handle) {
             let base = Base::Variable(*index);
-            return Ok(Pointer::to(base, ty, 0));
+            return Ok(Pointer::to(base, ty, 0).rooted(handle));
         }
         let Some(region) = self.memories.get(&handle) else {
             return Err(Unsupported::new(format!(
@@ -208,7 +208,7 @@ impl Lowering<'_> {
                 variable.space
             )));
         };
-        Ok(Pointer::to(Base::Memory(*region), ty, region.first))
+        Ok(Pointer::to(Base::Memory(*region), ty, region.first).rooted(handle))
     }
 
     pub(in crate::lanes) fn local(&mut self, handle: Handle<LocalVariable>) -> Pointer {
