@@ -1014,3 +1014,33 @@ fn workgroup_memory_is_named_as_the_source_has_it() {
     };
     assert_eq!(touched, "cells[2].marks[1]");
 }
+
+#[test]
+fn an_index_in_a_function_is_told_with_the_call_and_the_invocation_in_three_dimensions() {
+    let kernel = kernel(
+        "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+fn pick(list: ptr<function, array<u32, 4>>, i: u32) -> u32 {
+    return (*list)[i];
+}
+@compute @workgroup_size(2, 3, 2)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var list = array<u32, 4>(1, 2, 3, 4);
+    let i = (id.z * 6u + id.y) * 4u + id.x;
+    y[i] = pick(&list, select(0u, 7u, i == 93u));
+}",
+    );
+    let text = told(&kernel, [4, 6, 4], &[("y", zeros(96))]);
+    assert_text(
+        &text,
+        "checked mode found 1 fault in the kernel `main`
+
+index out of bounds
+  ┌─ wgsl:3:12
+  │
+3 │     return (*list)[i];
+  │            ^^^^^^^^^^ the index is 7, but `list` has 4 elements
+  │
+  = invocation (1, 5, 3): local id (1, 2, 1), workgroup id (0, 1, 1)
+  = in `pick`, called at 9:12",
+    );
+}

@@ -9,7 +9,8 @@ pub mod cpu;
 pub mod gpu;
 pub mod virtual_device;
 
-pub use cpu::{CheckedCpu, CpuDevice};
+pub(crate) use cpu::CheckedCpu;
+pub use cpu::CpuDevice;
 pub use gpu::GpuDevice;
 pub use virtual_device::VirtualDevice;
 

@@ -16,10 +16,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// The CPU as [`Builder::checked`](crate::Builder::checked) runs kernels on it: their WGSL, never a native body, with
-/// every access checked, on one thread.
+/// The CPU as a checked runtime has it: runs the WGSL of kernels, never a native body, on one thread, with every access
+/// checked.
 #[derive(Debug)]
-pub struct CheckedCpu {
+pub(crate) struct CheckedCpu {
     info: DeviceInfo,
     programs: Mutex<HashMap<u128, Arc<Program>>>,
 }

@@ -11,7 +11,7 @@ mod lanes;
 
 use lanes::Programs;
 
-pub use checked::CheckedCpu;
+pub(crate) use checked::CheckedCpu;
 
 pub(crate) use body::{combine, copy, fill, run_native};
 
