@@ -1,4 +1,6 @@
 //! Checked mode: each kind of fault is found and told, and right kernels have none.
+//!
+//! Long for the texts that it keeps, word for word.
 
 use divvy::check::{Between, Does, MOST_FINDINGS, Misuse};
 use divvy::{Access, Combine, Error, Fault, Findings, Kernel, Policy, Range, Runtime};
@@ -1043,4 +1045,23 @@ index out of bounds
   = invocation (1, 5, 3): local id (1, 2, 1), workgroup id (0, 1, 1)
   = in `pick`, called at 9:12",
     );
+}
+
+#[test]
+fn places_are_those_of_the_source_whatever_is_overridden() {
+    let kernel = kernel(
+        "override AHEAD: u32 = 1u;
+@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(4)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    // Wide characters: \u{e4}\u{2192}
+    let i = id.x; /* \u{2192} */ y[i + AHEAD] = i;
+}",
+    )
+    .constant("AHEAD", 3)
+    .expect("it is there");
+    let findings = found(&kernel, 4, &[("y", zeros(6))]).expect("the last one is past");
+    let place = &findings.found[0].place;
+    assert_eq!((place.line, place.column, place.width), (6, 27, 12));
+    assert_eq!(findings.found[0].invocation.global, [3, 0, 0]);
 }
