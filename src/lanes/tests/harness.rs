@@ -1,7 +1,8 @@
 //! Runs kernels on lanes and nothing else.
 
-use super::super::{Bank, Block, Layout, Machine, Program, Unsupported};
+use super::super::{Bank, Block, Layout, Machine, Program, Unsupported, Watch};
 use crate::kernel::Kernel;
+use crate::range::{Chunk, Range};
 
 /// The program of a kernel, as workgroups or, where that is possible, as rows.
 pub(super) fn program(wgsl: &str, is_short: bool) -> Result<Program, Unsupported> {
@@ -49,11 +50,46 @@ fn run_as(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3], is_short: bool
     buffers
 }
 
-/// What the buffers hold after a dispatch of so many workgroups, the same as rows and as workgroups.
+/// What a kernel says, in a comment, that has faults.
+const FAULTY: &str = "has faults";
+
+/// As workgroups that are checked.
+fn run_checked(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec<Vec<u32>> {
+    let kernel = Kernel::from_wgsl(wgsl).unwrap_or_else(|error| panic!("{error}"));
+    let facts = kernel.facts().expect("nothing is left open").clone();
+    let program = Program::checked(&facts).unwrap_or_else(|error| panic!("{error}"));
+    let mut buffers = buffers.to_vec();
+    let bank = |words: &mut Vec<u32>| Bank {
+        words: words.as_mut_ptr(),
+        len: words.len(),
+    };
+    let banks: Vec<Bank> = buffers.iter_mut().map(bank).collect();
+    let extents: [u32; 3] = std::array::from_fn(|i| workgroups[i] * facts.workgroup[i]);
+    let chunk = Chunk::whole(Range::from(extents), facts.workgroup);
+    let mut watch = Watch::new(&program, &facts, wgsl, chunk, &banks).expect("it is checked");
+    let mut machine = Machine::new(&program, &banks, workgroups);
+    for index in 0..workgroups.iter().product() {
+        let [x, y, _] = workgroups;
+        let block = Block {
+            first: [index % x, index / x % y, index / x / y],
+            lanes: facts.workgroup.iter().product::<u32>() as usize,
+        };
+        watch.enter(&block);
+        machine.run_watched(&block, Some(&mut watch));
+    }
+    drop(machine);
+    let findings = watch.findings();
+    assert_eq!(findings.is_some(), wgsl.contains(FAULTY), "{findings:?}");
+    buffers
+}
+
+/// What the buffers hold after a dispatch of so many workgroups, the same as rows, as workgroups, and checked.
 pub(super) fn run(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec<Vec<u32>> {
     let rows = run_as(wgsl, buffers, workgroups, false);
     let groups = run_as(wgsl, buffers, workgroups, true);
     assert_eq!(rows, groups, "rows and workgroups differ");
+    let checked = run_checked(wgsl, buffers, workgroups);
+    assert_eq!(rows, checked, "a checked run differs");
     rows
 }
 

@@ -163,7 +163,7 @@ fn components_of_what_is_bound_may_be_stored_alone() {
 #[test]
 fn indices_beyond_what_there_is_touch_nothing_else() {
     let preamble = "var<private> guard: array<u32, 4> = array(1u, 1u, 1u, 1u);";
-    let body = "var list = array<u32, 4>(5u, 6u, 7u, 8u);
+    let body = "var list = array<u32, 4>(5u, 6u, 7u, 8u); // has faults
         list[i * 3u + 100u] = 77u;
         var v = vec2<u32>(1u, 2u);
         v[i + 2u] = 77u;
