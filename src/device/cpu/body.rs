@@ -47,10 +47,6 @@ pub(crate) fn run_native<'a>(
     for buffer in bound.iter().filter_map(|bound| bound.buffer()) {
         allocate(buffer, device)?;
     }
-    let panicked = |payload: Box<dyn Any + Send>| DeviceError::Panicked {
-        entry: facts.entry.clone(),
-        message: said(&*payload),
-    };
     let lender = Lender {
         facts,
         run,
@@ -60,7 +56,7 @@ pub(crate) fn run_native<'a>(
     let call = |chunk: Chunk, private: &Accumulators| {
         native(&Body::new(facts, chunk, lender.slots(chunk, private)))
     };
-    catch_unwind(AssertUnwindSafe(|| {
+    surviving(&facts.entry, || {
         let accumulates = facts
             .patterns
             .iter()
@@ -88,8 +84,15 @@ pub(crate) fn run_native<'a>(
                 a
             });
         lender.add_to_bound(&total.unwrap_or(Accumulators(Vec::new())));
-    }))
-    .map_err(panicked)
+    })
+}
+
+/// Runs a kernel's work, on this thread and others; a panic of it becomes an error.
+pub(crate) fn surviving(entry: &str, work: impl FnOnce()) -> Result<(), DeviceError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| DeviceError::Panicked {
+        entry: entry.to_owned(),
+        message: said(&*payload),
+    })
 }
 
 /// Sets every word of a buffer that nobody else touches meanwhile.

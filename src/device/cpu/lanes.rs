@@ -4,14 +4,15 @@
 //!
 //! Invariant: every invocation of the chunk's workgroups is in exactly one block.
 
+use super::body::surviving;
 use crate::buffer::Storage;
 use crate::device::{Bound, DeviceError, Run, allocate};
 use crate::kernel::Kernel;
 use crate::lanes::{Bank, Block, Layout, Machine, Program, Unsupported};
 use crate::range::Chunk;
 use crate::span::Span;
-use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Parts for each thread: enough that uneven ones even out.
@@ -48,18 +49,38 @@ pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), De
     };
     let extents = run.chunk.range.extents();
     let program = programs.of(&run.kernel, extents[0]).map_err(refused)?;
+    let facts = run.kernel.facts();
+    let facts = facts.map_err(|error| refused(error.to_string()))?;
     let values = values(run);
     let banks = banks(device, run, &values)?;
     let blocks = Blocks::new(&program, &run.chunk);
     let count = blocks.count();
     let parts = (rayon::current_num_threads() * PARTS_PER_THREAD).min(count);
-    (0..parts).into_par_iter().for_each(|part| {
-        let mut machine = Machine::new(&program, &banks, blocks.workgroups);
-        for block in count * part / parts..count * (part + 1) / parts {
-            machine.run(&blocks.at(block));
+    // Whoever is free takes the next part; a thread that comes when all are taken makes no machine.
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut machine = None;
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= parts {
+                return;
+            }
+            let machine =
+                machine.get_or_insert_with(|| Machine::new(&program, &banks, blocks.workgroups));
+            for block in count * part / parts..count * (part + 1) / parts {
+                machine.run(&blocks.at(block));
+            }
         }
-    });
-    Ok(())
+    };
+    let on_all = || {
+        rayon::scope(|scope| {
+            for _ in 1..rayon::current_num_threads().min(parts) {
+                scope.spawn(|_| work());
+            }
+            work();
+        });
+    };
+    surviving(&facts.entry, on_all)
 }
 
 /// The words of what is bound by value, one list for each binding.
