@@ -91,72 +91,13 @@ fn pull(sources: &[[f32; 4]], here: &[[f32; 4]], velocity: &mut [[f32; 4]], step
     }
 }
 
-fn saxpy() -> Kernel {
-    let kernel = Kernel::from_wgsl(SAXPY).and_then(|k| k.access("x", Access::OneToOne));
-    kernel
-        .and_then(|k| k.access("y", Access::OneToOne))
-        .expect("it is valid")
-        .native(|body| {
-            let (a, x, mut y) = (
-                body.value::<f32>("a"),
-                body.read::<f32>("x"),
-                body.write::<f32>("y"),
-            );
-            y.iter_mut().zip(x.iter()).for_each(|(y, x)| *y += a * x);
-        })
-}
-
-fn mandelbrot() -> Kernel {
-    let kernel = Kernel::from_wgsl(MANDELBROT).and_then(|k| k.access("steps", Access::OneToOne));
-    kernel.expect("it is valid").native(|body| {
-        let (view, mut steps) = (body.value::<View>("view"), body.write::<u32>("steps"));
-        for (y, row) in body
-            .units()
-            .zip(steps.chunks_exact_mut(view.width as usize))
-        {
-            row.iter_mut()
-                .enumerate()
-                .for_each(|(x, steps)| *steps = escape(x, y, view));
-        }
-    })
-}
-
-fn heat() -> Kernel {
-    let kernel = Kernel::from_wgsl(HEAT).and_then(|k| k.access("old", Access::Neighborhood(1)));
-    kernel
-        .and_then(|k| k.access("next", Access::OneToOne))
-        .expect("it is valid")
-        .native(|body| {
-            let plate = body.value::<Plate>("plate");
-            let (old, mut next) = (body.read::<f32>("old"), body.write::<f32>("next"));
-            let above = old.first() / plate.width as usize;
-            for (y, next) in body
-                .units()
-                .zip(next.chunks_exact_mut(plate.width as usize))
-            {
-                heat_row(&old, above, y, next, plate);
-            }
-        })
-}
-
-fn kick() -> Kernel {
-    let kernel = Kernel::from_wgsl(GALAXY).and_then(|k| k.entry("kick"));
-    let kernel = kernel.and_then(|k| k.access("here", Access::OneToOne));
-    kernel
-        .and_then(|k| k.access("velocity", Access::OneToOne))
-        .expect("it is valid")
-        .native(|body| {
-            let (sources, here) = (
-                body.read::<[f32; 4]>("sources"),
-                body.read::<[f32; 4]>("here"),
-            );
-            pull(
-                &sources,
-                &here,
-                &mut body.write("velocity"),
-                body.value("step"),
-            );
-        })
+/// The kernel of an entry point, with the access patterns of what it binds.
+fn kernel(wgsl: &str, entry: &str, patterns: &[(&str, Access)]) -> Kernel {
+    let kernel = Kernel::from_wgsl(wgsl).and_then(|kernel| kernel.entry(entry));
+    let kernel = patterns.iter().fold(kernel, |kernel, (name, access)| {
+        kernel.and_then(|kernel| kernel.access(name, *access))
+    });
+    kernel.expect("it is valid")
 }
 
 /// The runtimes to compare, by name: each device alone, then all.
@@ -446,7 +387,12 @@ fn kernels(criterion: &mut Criterion) {
         runtimes: runtimes(),
         raw: Raw::open(),
     };
-    let (saxpy, mandelbrot, kick, heat) = (saxpy(), mandelbrot(), kick(), heat());
+    let one_to_one = |name| (name, Access::OneToOne);
+    let saxpy = kernel(SAXPY, "saxpy", &["x", "y"].map(one_to_one));
+    let mandelbrot = kernel(MANDELBROT, "mandelbrot", &[one_to_one("steps")]);
+    let kick = kernel(GALAXY, "kick", &["here", "velocity"].map(one_to_one));
+    let near = ("old", Access::Neighborhood(1));
+    let heat = kernel(HEAT, "heat", &[near, one_to_one("next")]);
     let mut rows = Vec::new();
     // Criterion's own filter, as in `cargo bench --bench kernels -- n-body`, applied before anything is prepared.
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));

@@ -3,7 +3,7 @@
 mod show;
 
 use bytemuck::{Pod, Zeroable};
-use divvy::{Access, Body, Kernel};
+use divvy::{Access, Kernel};
 use show::{Options, Outcome, Picture};
 use std::path::{Path, PathBuf};
 
@@ -51,21 +51,10 @@ fn main() -> Outcome {
         .entry("kick")?
         .access("here", Access::OneToOne)?
         .access("velocity", Access::OneToOne)?;
-    let kick = kick.native(kick_on_cpu);
     let drift = source
         .entry("drift")?
         .access("velocity", Access::OneToOne)?
         .access("position", Access::OneToOne)?;
-    let drift = drift.native(|body| {
-        let (step, velocity, mut position) = (
-            body.value::<Step>("step"),
-            body.read::<[f32; 4]>("velocity"),
-            body.write::<[f32; 4]>("position"),
-        );
-        for i in body.units() {
-            (0..3).for_each(|axis| position[i][axis] += velocity[i][axis] * step.seconds);
-        }
-    });
 
     let (start_position, start_velocity) = two_galaxies(bodies, seed);
     let position = runtime.buffer_from(&start_position)?;
@@ -133,35 +122,6 @@ fn main() -> Outcome {
         (start_position, start_velocity),
         (end_position, end_velocity),
     ])
-}
-
-/// The kernel `kick` by hand: sixteen bodies at a time, so that the compiler finds vectors.
-fn kick_on_cpu(body: &Body<'_>) {
-    const LANES: usize = 16;
-    let (step, sources) = (body.value::<Step>("step"), body.read::<[f32; 4]>("sources"));
-    let (here, mut velocity) = (
-        body.read::<[f32; 4]>("here"),
-        body.write::<[f32; 4]>("velocity"),
-    );
-    for (here, velocity) in here.chunks(LANES).zip(velocity.chunks_mut(LANES)) {
-        let mut place = [[0.0_f32; LANES]; 3];
-        here.iter()
-            .enumerate()
-            .for_each(|(lane, here)| (0..3).for_each(|axis| place[axis][lane] = here[axis]));
-        let mut pull = [[0.0_f32; LANES]; 3];
-        for other in sources.iter() {
-            for lane in 0..LANES {
-                let apart: [f32; 3] = std::array::from_fn(|axis| other[axis] - place[axis][lane]);
-                let square = apart.iter().map(|apart| apart * apart).sum::<f32>()
-                    + step.softening * step.softening;
-                let scale = other[3] / (square * square.sqrt());
-                (0..3).for_each(|axis| pull[axis][lane] += apart[axis] * scale);
-            }
-        }
-        for (lane, velocity) in velocity.iter_mut().enumerate() {
-            (0..3).for_each(|axis| velocity[axis] += pull[axis][lane] * step.seconds);
-        }
-    }
 }
 
 /// Two discs on their way into each other.

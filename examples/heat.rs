@@ -38,24 +38,7 @@ fn main() -> Outcome {
 
     let heat = Kernel::from_wgsl(include_str!("../shaders/heat.wgsl"))?
         .access("old", Access::Neighborhood(1))? // a row needs the rows above and below it
-        .access("next", Access::OneToOne)?
-        .native(|body| {
-            let plate = body.value::<Plate>("plate");
-            let (width, height) = (plate.width as usize, plate.height as usize);
-            let (old, mut next) = (body.read::<f32>("old"), body.write::<f32>("next"));
-            for (y, next) in body.units().zip(next.chunks_exact_mut(width)) {
-                let row = |y: usize| &old.as_slice()[y * width - old.first()..][..width];
-                next.copy_from_slice(row(y));
-                if y == 0 || y == height - 1 {
-                    continue;
-                }
-                let (up, here, down) = (row(y - 1), row(y), row(y + 1));
-                for x in 1..width - 1 {
-                    let around = here[x - 1] + here[x + 1] + up[x] + down[x];
-                    next[x] = here[x] + plate.flow * (around - 4.0 * here[x]);
-                }
-            }
-        });
+        .access("next", Access::OneToOne)?;
     let plate = Plate {
         width: size as u32,
         height: size as u32,

@@ -7,15 +7,7 @@ fn main() -> divvy::Result<()> {
     let runtime = Runtime::new()?; // the CPU and every GPU found
     let saxpy = Kernel::from_wgsl(include_str!("../shaders/saxpy.wgsl"))?
         .access("x", Access::OneToOne)? // which elements a part of the range touches
-        .access("y", Access::OneToOne)?
-        .native(|body| {
-            let (a, x, mut y) = (
-                body.value::<f32>("a"),
-                body.read::<f32>("x"),
-                body.write::<f32>("y"),
-            );
-            y.iter_mut().zip(x.iter()).for_each(|(y, x)| *y += a * x);
-        });
+        .access("y", Access::OneToOne)?;
     let x = runtime.buffer_from(&vec![1.0_f32; n])?;
     let y = runtime.buffer_from(&vec![2.0_f32; n])?;
 

@@ -1,38 +1,24 @@
 //! One list of cases, run on every device found and split among all of them.
 //!
-//! A case is a kernel in WGSL with its native body, its buffers, and what must come out. With no GPU its GPU runs are
-//! ignored; with `DIVVY_REQUIRE_GPU=1` they fail.
+//! A case is a kernel in WGSL, its buffers, and what must come out. With no GPU its GPU runs are ignored; with
+//! `DIVVY_REQUIRE_GPU=1` they fail.
 
 use divvy::device::gpu::find_gpus;
 use divvy::device::virtual_device::Script;
-use divvy::device::{Home, VirtualDevice};
-use divvy::{Access, Body, Buffer, Combine, Kernel, Policy, Runtime};
+use divvy::device::{DeviceKind, Home, VirtualDevice};
+use divvy::{Access, Buffer, Combine, Kernel, Policy, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::cell::Cell;
 use std::error::Error;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-thread_local! {
-    /// Whether kernels are made without their native bodies: the CPU runs their WGSL then.
-    static IS_WGSL_ALONE: Cell<bool> = const { Cell::new(false) };
-}
-
-/// A kernel with a native body that does the same.
-fn kernel(
-    wgsl: &str,
-    patterns: &[(&str, Access)],
-    body: impl Fn(&Body<'_>) + Send + Sync + 'static,
-) -> Result<Kernel, divvy::KernelError> {
+/// A kernel with these access patterns.
+fn kernel(wgsl: &str, patterns: &[(&str, Access)]) -> Result<Kernel, divvy::KernelError> {
     let mut kernel = Kernel::from_wgsl(wgsl)?;
     for (name, access) in patterns {
         kernel = kernel.access(name, *access)?;
     }
-    Ok(if IS_WGSL_ALONE.get() {
-        kernel
-    } else {
-        kernel.native(body)
-    })
+    Ok(kernel)
 }
 
 /// Fails unless the buffer holds exactly these elements.
@@ -63,14 +49,6 @@ fn saxpy(runtime: &Runtime) -> Outcome {
              if id.x < arrayLength(&y) { y[id.x] = a * x[id.x] + y[id.x]; }
          }",
         &[("x", Access::OneToOne), ("y", Access::OneToOne)],
-        |body| {
-            let (a, x, mut y) = (
-                body.value::<f32>("a"),
-                body.read::<f32>("x"),
-                body.write::<f32>("y"),
-            );
-            body.units().for_each(|i| y[i] += a * x[i]);
-        },
     )?;
     for n in [1_usize, 2, 63, 64, 65, 997, 4096] {
         let x = runtime.buffer_from(&(0..n).map(|i| i as f32).collect::<Vec<_>>())?;
@@ -140,13 +118,7 @@ fn builtins(runtime: &Runtime) -> Outcome {
                 total,
             ]
         };
-        let ids = kernel(&wgsl, &[("seen", Access::OneToOne)], move |body| {
-            let mut seen = body.write::<[u32; 4]>("seen");
-            let first = seen.first() as u32;
-            seen.iter_mut()
-                .zip(first..)
-                .for_each(|(seen, place)| *seen = at(place));
-        })?;
+        let ids = kernel(&wgsl, &[("seen", Access::OneToOne)])?;
         let seen = runtime.buffer::<[u32; 4]>(total as usize)?;
         let range: divvy::Range = match extent {
             [x, 1, 1] => x.into(),
@@ -173,11 +145,6 @@ fn many_workgroups(runtime: &Runtime) -> Outcome {
              x[id.x] += id.x ^ n.x;
          }",
         &[("x", Access::OneToOne)],
-        |body| {
-            let n = body.range().invocations() as u32;
-            let mut x = body.write::<u32>("x");
-            body.units().for_each(|i| x[i] += i as u32 ^ n);
-        },
     )?;
     let n = 200_003_u32;
     let x = runtime.buffer::<u32>(n as usize)?;
@@ -201,17 +168,6 @@ fn stencil(runtime: &Runtime) -> Outcome {
                  + old[down * size.width + id.x] * 5u;
          }",
         &[("old", Access::Neighborhood(2)), ("next", Access::OneToOne)],
-        |body| {
-            let [width, height, _] = body.range().extents().map(|extent| extent as usize);
-            let (old, mut next) = (body.read::<u32>("old"), body.write::<u32>("next"));
-            for y in body.units() {
-                for x in 0..width {
-                    let at = |y: usize| old[y * width + x];
-                    let sum = at(y.max(2) - 2).wrapping_mul(3).wrapping_add(at(y));
-                    next[y * width + x] = sum.wrapping_add(at((y + 2).min(height - 1)).wrapping_mul(5));
-                }
-            }
-        },
     )?;
     let (width, height) = (19_usize, 61_usize);
     let mut truth: Vec<u32> = (0..width * height).map(|i| (i * i) as u32).collect();
@@ -255,17 +211,6 @@ fn halo(runtime: &Runtime) -> Outcome {
              next[i] = old[i] * 3u + old[up] + old[down];
          }",
         &[("old", Access::Neighborhood(1)), ("next", Access::OneToOne)],
-        |body| {
-            let (old, mut next) = (body.read::<u32>("old"), body.write::<u32>("next"));
-            let last = body.range().extents()[1] as usize - 1;
-            for y in body.units() {
-                for x in 0..WIDTH {
-                    let at = |y: usize| old[y * WIDTH + x];
-                    let sum = at(y.saturating_sub(1)).wrapping_add(at((y + 1).min(last)));
-                    next[y * WIDTH + x] = at(y).wrapping_mul(3).wrapping_add(sum);
-                }
-            }
-        },
     )?;
     let devices: Vec<_> = runtime.devices().collect();
     let height = 16 * devices.len();
@@ -328,17 +273,6 @@ fn accumulate(runtime: &Runtime) -> Outcome {
             ("bins", Access::Accumulate(Combine::Add)),
             ("least", Access::Accumulate(Combine::Min)),
         ],
-        |body| {
-            let (x, mut bins, mut least) = (
-                body.read::<i32>("x"),
-                body.write::<u32>("bins"),
-                body.write::<i32>("least"),
-            );
-            for i in body.units() {
-                bins[x[i] as u32 as usize & 15] += 1;
-                least[0] = least[0].min(x[i]);
-            }
-        },
     )?;
     let n = 5000_usize;
     let values: Vec<i32> = (0..n as i32)
@@ -386,10 +320,6 @@ fn barriers(runtime: &Runtime) -> Outcome {
              if i == 0u { atomicAdd(&total[0], sums[0]); }
          }",
         &[("x", Access::OneToOne), ("total", Access::Accumulate(Combine::Add))],
-        |body| {
-            let (x, mut total) = (body.read::<u32>("x"), body.write::<u32>("total"));
-            total[0] = body.units().fold(total[0], |sum, i| sum.wrapping_add(x[i]));
-        },
     )?;
     let values: Vec<u32> = (0..10_007)
         .map(|i: u32| i.wrapping_mul(2_654_435_761))
@@ -429,12 +359,6 @@ fn values(runtime: &Runtime) -> Outcome {
              x[id.x] = (x[id.x] + scale.offset[id.x % 3u]) * scale.factor + scale.odd.y * (id.x & 1u) + (1u << SHIFT);
          }",
         &[],
-        |body| {
-            let (scale, mut x) = (body.value::<Scale>("scale"), body.write::<u32>("x"));
-            for i in body.units() {
-                x[i] = (x[i] + scale.offset[i % 3]) * scale.factor + scale.odd[1] * (i as u32 & 1) + (1 << 5);
-            }
-        },
     )?;
     let scale = scale
         .entry("apply")?
@@ -467,11 +391,6 @@ fn undeclared(runtime: &Runtime) -> Outcome {
              if id.x <= last { y[last - id.x] = x[id.x]; }
          }",
         &[],
-        |body| {
-            let (x, mut y) = (body.read::<u32>("x"), body.write::<u32>("y"));
-            let last = x.len() - 1;
-            body.units().for_each(|i| y[last - i] = x[i]);
-        },
     )?;
     let x = runtime.buffer_from(&(0..777).collect::<Vec<u32>>())?;
     let y = runtime.buffer::<u32>(777)?;
@@ -499,7 +418,6 @@ fn reused_memory(runtime: &Runtime) -> Outcome {
          @compute @workgroup_size(64)
          fn add(@builtin(global_invocation_id) id: vec3<u32>) { if id.x < arrayLength(&x) { x[id.x] += 9u; } }",
         &[("x", Access::OneToOne)],
-        |body| body.write::<u32>("x").iter_mut().for_each(|x| *x += 9),
     )?;
     for _ in 0..10 {
         let x = runtime.buffer::<u32>(1000)?;
@@ -522,13 +440,6 @@ fn floats(runtime: &Runtime) -> Outcome {
              y[id.x] = vec2(sin(x), sqrt(x) * exp(-x) / (1.0 + x * x));
          }",
         &[("x", Access::OneToOne), ("y", Access::OneToOne)],
-        |body| {
-            let (x, mut y) = (body.read::<f32>("x"), body.write::<[f32; 2]>("y"));
-            for i in body.units() {
-                let x = x[i];
-                y[i] = [x.sin(), x.sqrt() * (-x).exp() / (1.0 + x * x)];
-            }
-        },
     )?;
     let xs: Vec<f32> = (0..1501).map(|i| i as f32 / 500.0).collect();
     let x = runtime.buffer_from(&xs)?;
@@ -552,6 +463,42 @@ fn floats(runtime: &Runtime) -> Outcome {
     Ok(())
 }
 
+/// A body written by hand runs in place of the WGSL on whatever computes with the cores, on its own parts of the range;
+/// GPUs run the WGSL. Here the body marks what it wrote, so that it shows who did.
+fn native(runtime: &Runtime) -> Outcome {
+    let count = kernel(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(64)
+         fn count(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x < arrayLength(&x) { x[id.x] += id.x; }
+         }",
+        &[("x", Access::OneToOne)],
+    )?;
+    let count = count.native(|body| {
+        let mut x = body.write::<u32>("x");
+        body.units().for_each(|i| x[i] += i as u32 + 1_000_000);
+    });
+    let n = 1003_usize;
+    let x = runtime.buffer::<u32>(n)?;
+    let report = runtime.dispatch(&count, n).bind("x", &x).run()?;
+    let found = runtime.read(&x)?;
+    if (0..n).any(|i| found[i] % 1_000_000 != i as u32) {
+        return Err("the body and the WGSL left something undone, or did it twice".into());
+    }
+    let by_hand = found.iter().filter(|x| **x >= 1_000_000).count() as u64;
+    let is_core = |name: &str| {
+        let device = runtime.devices().find(|device| device.name == name);
+        device.is_some_and(|device| matches!(device.kind, DeviceKind::Cpu | DeviceKind::Virtual))
+    };
+    let on_cores = report.devices.iter().filter(|one| is_core(&one.device));
+    let on_cores: u64 = on_cores.map(|one| one.invocations).sum();
+    if by_hand != on_cores {
+        let text = format!("the body wrote {by_hand} elements, the cores had {on_cores}\n{report}");
+        return Err(text.into());
+    }
+    Ok(())
+}
+
 type Case = fn(&Runtime) -> Outcome;
 
 const CASES: &[(&str, Case)] = &[
@@ -566,6 +513,7 @@ const CASES: &[(&str, Case)] = &[
     ("undeclared", undeclared),
     ("reused_memory", reused_memory),
     ("floats", floats),
+    ("native", native),
 ];
 
 fn trial(
@@ -655,32 +603,14 @@ fn main() {
         ] {
             add(name, "all", policy, gpus > 0);
         }
-        // The WGSL alone, on the CPU and split between it and the GPUs.
-        for (name, devices, is_there) in [("wgsl", "cpu", true), ("wgsl_split", "all", gpus > 0)] {
-            let policy = Policy::Fixed(vec![
-                0.5;
-                if devices == "all" { gpus.max(1) + 1 } else { 1 }
-            ]);
-            let run_alone = move |runtime: &Runtime| {
-                IS_WGSL_ALONE.set(true);
-                let outcome = run(runtime);
-                IS_WGSL_ALONE.set(false);
-                outcome
-            };
-            trials.push(trial(
-                case,
-                name,
-                devices.to_owned(),
-                policy,
-                run_alone,
-                is_there,
-            ));
+        // A checked runtime never runs what was written by hand.
+        if case != "native" {
+            trials.push(Trial::test(format!("{case}::checked"), move || {
+                let runtime = Runtime::builder().checked(true).build();
+                let runtime = runtime.map_err(|error| error.to_string())?;
+                run(&runtime).map_err(|error| error.to_string().into())
+            }));
         }
-        trials.push(Trial::test(format!("{case}::checked"), move || {
-            let runtime = Runtime::builder().checked(true).build();
-            let runtime = runtime.map_err(|error| error.to_string())?;
-            run(&runtime).map_err(|error| error.to_string().into())
-        }));
         trials.push(Trial::test(format!("{case}::any_split"), move || {
             any_split(run, gpus)
         }));

@@ -5,7 +5,7 @@
 //!
 //! Invariant: after a scripted loss nothing is done any more, and every task ends with an error.
 
-use super::cpu::{accepts_native, run_native};
+use super::cpu::Cores;
 use super::{
     Bound, Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, in_order,
 };
@@ -49,11 +49,12 @@ impl Default for Script {
     }
 }
 
-/// A device that follows a [`Script`]. It needs kernels with a native body.
+/// A device that follows a [`Script`].
 #[derive(Debug)]
 pub struct VirtualDevice {
     info: DeviceInfo,
     script: Script,
+    cores: Cores,
     state: Mutex<State>,
 }
 
@@ -78,6 +79,7 @@ impl VirtualDevice {
         Self {
             info,
             script,
+            cores: Cores::default(),
             state: Mutex::default(),
         }
     }
@@ -152,7 +154,12 @@ impl VirtualDevice {
                 Bound::Value(bytes) => Bound::Value(bytes.clone()),
             });
         }
-        run_native(&self.info.name, run, bound.iter())
+        let run = Run {
+            kernel: run.kernel.clone(),
+            chunk: run.chunk,
+            bound: bound.into(),
+        };
+        self.cores.run(&self.info.name, &run)
     }
 
     /// The device's own memory of a buffer.
@@ -183,7 +190,7 @@ impl Device for VirtualDevice {
     }
 
     fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError> {
-        accepts_native(&self.info.name, kernel)
+        self.cores.accept(&self.info.name, kernel)
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {

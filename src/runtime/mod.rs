@@ -39,8 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///          if id.x < arrayLength(&x) { x[id.x] *= x[id.x]; }
 ///      }",
 /// )?
-/// .access("x", Access::OneToOne)?
-/// .native(|body| body.write::<f32>("x").iter_mut().for_each(|x| *x *= *x));
+/// .access("x", Access::OneToOne)?;
 /// let x = runtime.buffer_from(&[1.0_f32, 2.0, 3.0])?;
 /// runtime.dispatch(&square, 3).bind("x", &x).run()?;
 /// assert_eq!(runtime.read(&x)?, [1.0, 4.0, 9.0]);

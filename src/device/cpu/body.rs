@@ -24,13 +24,8 @@ use std::sync::Arc;
 /// Sub-chunks for each thread: enough that uneven ones even out, few enough that a call for each costs nothing.
 const SUB_CHUNKS_PER_THREAD: u64 = 8;
 
-/// Runs the chunk on the threads of the pool that this is called in. `bound` replaces the buffers that `run` names, for
-/// a device whose memory is elsewhere.
-pub(crate) fn run_native<'a>(
-    device: &str,
-    run: &Run,
-    bound: impl Iterator<Item = &'a Bound>,
-) -> Result<(), DeviceError> {
+/// Runs the chunk on the threads of the pool that this is called in.
+pub(super) fn run_native(device: &str, run: &Run) -> Result<(), DeviceError> {
     let refused = |reason: String| DeviceError::Refused {
         device: device.to_owned(),
         reason,
@@ -43,15 +38,10 @@ pub(crate) fn run_native<'a>(
         .kernel
         .native_body()
         .ok_or_else(|| refused("it has no native body".to_owned()))?;
-    let bound: Vec<&Bound> = bound.collect();
-    for buffer in bound.iter().filter_map(|bound| bound.buffer()) {
+    for buffer in run.bound.iter().filter_map(Bound::buffer) {
         allocate(buffer, device)?;
     }
-    let lender = Lender {
-        facts,
-        run,
-        bound: &bound,
-    };
+    let lender = Lender { facts, run };
     let sub_chunks = lender.sub_chunks();
     let call = |chunk: Chunk, private: &Accumulators| {
         native(&Body::new(facts, chunk, lender.slots(chunk, private)))
@@ -153,7 +143,6 @@ struct Accumulators(Vec<Accumulator>);
 struct Lender<'a> {
     facts: &'a Facts,
     run: &'a Run,
-    bound: &'a [&'a Bound],
 }
 
 impl Lender<'_> {
@@ -189,7 +178,7 @@ impl Lender<'_> {
                 return None;
             };
             let word = self.facts.bindings[place].layout.element.word?;
-            let storage = Storage::new(BufferId(0), self.bound[place].buffer()?.bytes());
+            let storage = Storage::new(BufferId(0), self.run.bound[place].buffer()?.bytes());
             fill(&storage, combine.identity(word));
             Some(Accumulator {
                 place,
@@ -210,7 +199,7 @@ impl Lender<'_> {
 
     fn add_to_bound(&self, private: &Accumulators) {
         for accumulator in &private.0 {
-            if let Bound::Buffer(target) = self.bound[accumulator.place] {
+            if let Bound::Buffer(target) = &self.run.bound[accumulator.place] {
                 combine(
                     accumulator.combine,
                     accumulator.word,
@@ -224,7 +213,7 @@ impl Lender<'_> {
     /// What the sub-chunk may see of each binding.
     fn slots<'b>(&'b self, chunk: Chunk, private: &'b Accumulators) -> Vec<Slot<'b>> {
         let extent = chunk.range.extents()[chunk.slowest];
-        let slot = |(place, bound): (usize, &&'b Bound)| {
+        let slot = |(place, bound): (usize, &'b Bound)| {
             let binding = &self.facts.bindings[place];
             let storage: &'b Arc<Storage> = match bound {
                 Bound::Value(bytes) => return Slot::Value(bytes),
@@ -260,6 +249,6 @@ impl Lender<'_> {
                 Slot::Write(Cell::new(Some((first, unsafe { storage.write(span) }))))
             }
         };
-        self.bound.iter().enumerate().map(slot).collect()
+        self.run.bound.iter().enumerate().map(slot).collect()
     }
 }

@@ -11,11 +11,12 @@ mod lanes;
 
 use lanes::Programs;
 
+pub(crate) use body::{combine, copy, fill};
 pub(crate) use checked::CheckedCpu;
 
-pub(crate) use body::{combine, copy, fill, run_native};
-
-use super::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Task, Timing, allocate, in_order};
+use super::{
+    Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, allocate, in_order,
+};
 use crate::kernel::Kernel;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::time::Instant;
@@ -25,7 +26,7 @@ use std::time::Instant;
 pub struct CpuDevice {
     info: DeviceInfo,
     pool: ThreadPool,
-    programs: Programs,
+    cores: Cores,
 }
 
 impl CpuDevice {
@@ -54,7 +55,7 @@ impl CpuDevice {
         Ok(Self {
             info,
             pool,
-            programs: Programs::default(),
+            cores: Cores::default(),
         })
     }
 
@@ -65,17 +66,33 @@ impl CpuDevice {
     }
 }
 
-/// Why a device that runs native bodies can't run a kernel without one.
-pub(crate) fn accepts_native(device: &str, kernel: &Kernel) -> Result<(), DeviceError> {
-    if kernel.native_body().is_some() {
-        return Ok(());
+/// How the cores run kernels: by the hand-written body if there is one, else their WGSL as lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Cores {
+    programs: Programs,
+}
+
+impl Cores {
+    /// Whether they can run the kernel for the device of this name.
+    pub(crate) fn accept(&self, device: &str, kernel: &Kernel) -> Result<(), DeviceError> {
+        if kernel.native_body().is_some() {
+            return Ok(());
+        }
+        let program = self.programs.of(kernel, u64::MAX);
+        program.map(drop).map_err(|reason| DeviceError::Refused {
+            device: device.to_owned(),
+            reason,
+        })
     }
-    let reason =
-        "it has no native body; give it one with `.native(closure)`, or run it on a GPU".to_owned();
-    Err(DeviceError::Refused {
-        device: device.to_owned(),
-        reason,
-    })
+
+    /// Runs the chunk on the threads of the pool that this is called in.
+    pub(crate) fn run(&self, device: &str, run: &Run) -> Result<(), DeviceError> {
+        if run.kernel.native_body().is_some() {
+            body::run_native(device, run)
+        } else {
+            lanes::run(device, &self.programs, run)
+        }
+    }
 }
 
 impl Device for CpuDevice {
@@ -84,28 +101,14 @@ impl Device for CpuDevice {
     }
 
     fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError> {
-        if kernel.native_body().is_some() {
-            return Ok(());
-        }
-        let program = self.programs.of(kernel, u64::MAX);
-        program.map(drop).map_err(|reason| DeviceError::Refused {
-            device: self.info.name.clone(),
-            reason,
-        })
+        self.cores.accept(&self.info.name, kernel)
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
         in_order(tasks, done, |task| {
             let start = Instant::now();
             match task {
-                Task::Run(run) => self.pool.install(|| {
-                    let name = &self.info.name;
-                    if run.kernel.native_body().is_some() {
-                        run_native(name, run, run.bound.iter())
-                    } else {
-                        lanes::run(name, &self.programs, run)
-                    }
-                })?,
+                Task::Run(run) => self.pool.install(|| self.cores.run(&self.info.name, run))?,
                 Task::Fill(storage, word) => {
                     allocate(storage, &self.info.name)?;
                     fill(storage, *word);
