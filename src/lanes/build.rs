@@ -509,6 +509,11 @@ impl Builder {
         self.ops.push(op);
     }
 
+    /// Whether what is built next is reached by jumps alone.
+    pub(crate) fn ends_in_jump(&self) -> bool {
+        self.ops.last().is_some_and(|op| op.code == Code::Jump)
+    }
+
     pub(crate) fn jump(&mut self, code: Code, condition: &[Reg], label: Label) {
         let mut op = Op::new(code, None, condition);
         op.label = label;

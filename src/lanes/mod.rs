@@ -369,6 +369,7 @@ mod tests {
     mod harness;
     mod kinds;
     mod memory;
+    mod mutants;
     mod programs;
     mod size;
     mod subgroups;

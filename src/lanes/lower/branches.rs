@@ -119,12 +119,17 @@ impl<'m> Lowering<'m> {
             self.mask = outer;
             self.within(block)?;
             ends[i] = self.mask;
-            if self.mask != Mask::Dead {
+            // Lanes that left for good without a jump: none of them goes on, but what comes after is reached.
+            let have_gone = self.mask == Mask::Dead && !self.builder.ends_in_jump();
+            if self.mask != Mask::Dead || have_gone {
                 let lanes = self.register_of(self.mask);
                 self.builder.set(kept, lanes);
             }
+            if have_gone {
+                ends[i] = Mask::Some(kept);
+            }
             if i == 0 {
-                if self.mask != Mask::Dead {
+                if ends[i] != Mask::Dead {
                     self.builder.jump(Code::Jump, &[], after);
                 }
                 self.builder.place(other);
@@ -395,6 +400,10 @@ impl<'m> Lowering<'m> {
     ) -> Result<(), Unsupported> {
         self.within(body)?;
         if self.mask == Mask::Dead {
+            // Lanes that left for good without a jump are gone after the switch.
+            if !is_masked && !self.builder.ends_in_jump() {
+                self.mark_loop(id, |mark| mark.is_masked = true);
+            }
             return Ok(());
         }
         if is_masked {

@@ -1,0 +1,141 @@
+//! Random kernels, run as lanes and on every GPU, against an interpreter that knows nothing of either.
+//!
+//! `DIVVY_FUZZ_KERNELS` says how many, `DIVVY_FUZZ_SEED` where the seeds begin. A kernel that fails is cut down and printed.
+//! With no GPU the GPU's kernels are ignored; with `DIVVY_REQUIRE_GPU=1` they fail.
+
+mod generate;
+mod oracle;
+mod print;
+mod random;
+mod shrink;
+mod tree;
+
+use divvy::device::gpu::find_gpus;
+use divvy::{Kernel, Runtime};
+use libtest_mimic::{Arguments, Failed, Trial};
+use oracle::Memory;
+use tree::Program;
+
+/// Kernels for the CPU, of which so many go to each GPU as well: there each has to be compiled for long.
+const KERNELS: u64 = 1500;
+const PER_GPU_KERNEL: u64 = 12;
+/// Trials that run at the same time.
+const SHARDS: u64 = 8;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+/// Runs a program on the runtime's only device.
+fn run(runtime: &Runtime, program: &Program) -> Result<Memory, String> {
+    let said = |error: divvy::Error| error.to_string();
+    let before = Memory::before(program);
+    let kernel = Kernel::from_wgsl(&print::wgsl(program)).map_err(|error| error.to_string())?;
+    let input = runtime.buffer_from(&program.input).map_err(said)?;
+    let words: &[i32] = bytemuck::cast_slice(&before.out);
+    let out = runtime.buffer_from(words).map_err(said)?;
+    let sums = runtime.buffer_from(&before.sums).map_err(said)?;
+    let own = runtime.buffer_from(&before.own).map_err(said)?;
+    let (a, b, c) = program.parameters;
+    let dispatch = runtime
+        .dispatch(&kernel, program.extents)
+        .value("parameters", [a as u32, b, (c as f32).to_bits()]);
+    let dispatch = dispatch.bind("input", &input).bind("out", &out);
+    dispatch
+        .bind("sums", &sums)
+        .bind("own", &own)
+        .run()
+        .map_err(said)?;
+    Ok(Memory {
+        out: bytemuck::cast_vec(runtime.read(&out).map_err(said)?),
+        sums: runtime.read(&sums).map_err(said)?,
+        own: runtime.read(&own).map_err(said)?,
+    })
+}
+
+/// What differs between a device and the interpreter, if anything does.
+fn difference(runtime: &Runtime, program: &Program) -> Option<String> {
+    let right = match oracle::run(program) {
+        Ok(right) => right,
+        Err(error) => return Some(format!("the interpreter: {error}")),
+    };
+    let found = match run(runtime, program) {
+        Ok(found) => found,
+        Err(error) => return Some(error),
+    };
+    let first = |name: &str, found: &[u32], right: &[u32]| {
+        let at = (0..right.len()).find(|i| found[*i] != right[*i])?;
+        let (found, right) = (found[at] as i32, right[at] as i32);
+        Some(format!("`{name}[{at}]` is {found}, not {right}"))
+    };
+    first("out", &found.out, &right.out)
+        .or_else(|| first("sums", &found.sums, &right.sums))
+        .or_else(|| first("own", &found.own, &right.own))
+}
+
+/// Whether a cut program still is one, and still fails.
+fn fails(runtime: &Runtime, program: &Program) -> bool {
+    oracle::run(program).is_ok()
+        && Kernel::from_wgsl(&print::wgsl(program)).is_ok()
+        && difference(runtime, program).is_some()
+}
+
+fn check(runtime: &Runtime, seed: u64) -> Result<(), Failed> {
+    let program = generate::program(seed);
+    let Some(difference_of_all) = difference(runtime, &program) else {
+        return Ok(());
+    };
+    let small = shrink::shrunk(&program, &mut |program| fails(runtime, program));
+    let text = format!(
+        "seed {seed}: {difference_of_all}\n\nCut down: {}\n\nover {:?}, {:?}, input {:?}\n\n{}",
+        difference(runtime, &small).unwrap_or_default(),
+        small.extents,
+        small.parameters,
+        small.input,
+        print::wgsl(&small)
+    );
+    Err(text.into())
+}
+
+/// The kernels of a shard on the device of this name.
+fn shard(devices: &str, first: u64, count: u64, shard: u64) -> Result<(), Failed> {
+    let build = Runtime::builder()
+        .devices(devices)
+        .threads(1)
+        .without_profile_dir()
+        .build();
+    let runtime = build.map_err(|error| error.to_string())?;
+    (shard..count)
+        .step_by(SHARDS as usize)
+        .try_for_each(|i| check(&runtime, first + i))
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let gpus = find_gpus().len();
+    let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
+    let (first, count) = (
+        number("DIVVY_FUZZ_SEED", 1),
+        number("DIVVY_FUZZ_KERNELS", KERNELS),
+    );
+    let mut trials = Vec::new();
+    for i in 0..SHARDS {
+        trials.push(Trial::test(format!("kernels{i}::cpu"), move || {
+            shard("cpu", first, count, i)
+        }));
+        for gpu in 0..gpus.max(1) {
+            let test = move || {
+                if gpus == 0 {
+                    return Err("there is no GPU, and DIVVY_REQUIRE_GPU asks for one".into());
+                }
+                shard(&format!("gpu{gpu}"), first, count / PER_GPU_KERNEL, i)
+            };
+            let trial = Trial::test(format!("kernels{i}::gpu{gpu}"), test);
+            trials.push(trial.with_ignored_flag(gpus == 0 && !is_required));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
