@@ -20,18 +20,20 @@ pub fn program(seed: u64) -> Program {
         _ => [32, 1, 1],
     };
     let extents = match (uses_tile, random.below(4)) {
-        (false, 0) => [1 + random.below(90) as u32, 1, 1],
+        (false, 0) => {
+            let most = random.pick(&[20, 40, 90, 300]);
+            [1 + random.below(most) as u32, 1, 1]
+        }
         (false, 1) => [33 + random.below(20) as u32, 2, 1],
         (true, _) => [1 + random.below(60) as u32, 1, 1],
         _ => [3 + random.below(6) as u32, 4, 2],
     };
-    let input = (0..37).map(|_| random.edge()).collect();
     let parameters = (
         random.edge() as i32,
         random.edge(),
         random.below(400) as i32 - 200,
     );
-    let program = Program {
+    let mut program = Program {
         variables: Vec::new(),
         privates: Vec::new(),
         functions: Vec::new(),
@@ -41,8 +43,10 @@ pub fn program(seed: u64) -> Program {
         workgroup,
         extents,
         parameters,
-        input,
+        input: Vec::new(),
     };
+    let words = 32 + program.invocations() + FAR;
+    program.input = (0..words).map(|_| random.edge()).collect();
     let mut generator = Generator {
         random,
         program,
@@ -637,7 +641,8 @@ impl Generator {
             (Scalar::U32, 0) => Node::Builtin(Builtin::Me),
             (Scalar::U32, 1) => Node::Builtin(Builtin::LocalIndex),
             (Scalar::U32, 2) => Node::Builtin(Builtin::Global(self.random.below(3))),
-            (Scalar::U32, 3 | 4) => {
+            (Scalar::U32, 3) => Node::Near(self.random.below(FAR as usize + 1) as u32),
+            (Scalar::U32, 4) => {
                 let at = Expr::new(U32, Node::Builtin(Builtin::Me));
                 Node::Input(Box::new(at))
             }

@@ -14,11 +14,15 @@ use divvy::device::gpu::find_gpus;
 use divvy::{Kernel, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
 use oracle::Memory;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 use tree::Program;
 
 /// Kernels for the CPU, of which so many go to each GPU as well: there each has to be compiled for long.
 const KERNELS: u64 = 1500;
 const PER_GPU_KERNEL: u64 = 12;
+/// How long a kernel may take, and the cutting of one that fails: far longer than any does.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Trials that run at the same time.
 const SHARDS: u64 = 8;
 
@@ -108,9 +112,30 @@ fn shard(devices: &str, first: u64, count: u64, shard: u64) -> Result<(), Failed
         .without_profile_dir()
         .build();
     let runtime = build.map_err(|error| error.to_string())?;
-    (shard..count)
-        .step_by(SHARDS as usize)
-        .try_for_each(|i| check(&runtime, first + i))
+    let (ended, ends) = mpsc::channel();
+    let seeds = (shard..count).step_by(SHARDS as usize).map(|i| first + i);
+    let watched: Vec<u64> = seeds.clone().collect();
+    std::thread::spawn(move || watch(&watched, &ends));
+    for seed in seeds {
+        check(&runtime, seed)?;
+        let _ = ended.send(());
+    }
+    Ok(())
+}
+
+/// Prints a kernel that doesn't end, and gives up: nothing can stop it.
+fn watch(seeds: &[u64], ends: &mpsc::Receiver<()>) {
+    for seed in seeds {
+        match ends.recv_timeout(LONGEST) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                let wgsl = print::wgsl(&generate::program(*seed));
+                eprintln!("seed {seed} doesn't end\n\n{wgsl}");
+                std::process::exit(1);
+            }
+        }
+    }
 }
 
 fn main() {

@@ -371,6 +371,7 @@ impl Group<'_> {
                 let at = self.expr(at, thread)?[0] as usize;
                 [self.program.input[at % self.program.input.len()]; 4]
             }
+            Node::Near(by) => [self.program.input[(thread.me + by) as usize]; 4],
             Node::Out(at) => {
                 let at = thread.me * OUT + self.expr(at, thread)?[0] % OUT;
                 [self.memory.out[at as usize]; 4]

@@ -8,6 +8,7 @@ pub fn wgsl(program: &Program) -> String {
         program,
         text: String::new(),
         depth: 0,
+        is_entry: false,
     };
     out.program();
     out.text
@@ -30,6 +31,8 @@ struct Printer<'a> {
     program: &'a Program,
     text: String,
     depth: usize,
+    /// Whether builtins are those that the entry point is given, or copies in private variables.
+    is_entry: bool,
 }
 
 impl Printer<'_> {
@@ -91,16 +94,17 @@ impl Printer<'_> {
         self.depth += 1;
         let [x, y, _] = program.padded();
         self.line(&format!(
-            "me = (g.z * {y}u + g.y) * {x}u + g.x; local_index = l; global_id = g; workgroup_id = w;"
+            "let m = (g.z * {y}u + g.y) * {x}u + g.x; me = m; local_index = l; global_id = g; workgroup_id = w;"
         ));
+        self.is_entry = true;
         if program.is_guarded {
             let [x, y, z] = program.extents;
             self.line(&format!(
                 "if any(g >= vec3<u32>({x}u, {y}u, {z}u)) {{ return; }}"
             ));
         }
-        self.line("out[me * 4u] = i32(input[me % arrayLength(&input)]) + parameters.a;");
-        self.line("atomicAdd(&own[me], me); atomicAdd(&sums[0], 1u);");
+        self.line("out[m * 4u] = i32(input[m % arrayLength(&input)]) + parameters.a;");
+        self.line("atomicAdd(&own[m], m); atomicAdd(&sums[0], 1u);");
         self.items(&program.items);
         self.depth -= 1;
         self.line("}");
@@ -287,10 +291,23 @@ impl Printer<'_> {
                 self.line(&format!("{name}(&sums[{first}u + {at} % 2u], {value});"));
             }
             Stmt::Own(id, op, value) => {
-                let (name, _) = atomic(*op);
+                let ((name, _), me) = (atomic(*op), self.builtin(Builtin::Me));
                 let value = self.expr(value);
-                self.line(&format!("let v{id} = {name}(&own[me], {value});"));
+                self.line(&format!("let v{id} = {name}(&own[{me}], {value});"));
             }
+        }
+    }
+
+    fn builtin(&self, builtin: Builtin) -> String {
+        match (builtin, self.is_entry) {
+            (Builtin::Me, true) => "m".to_owned(),
+            (Builtin::Me, false) => "me".to_owned(),
+            (Builtin::LocalIndex, true) => "l".to_owned(),
+            (Builtin::LocalIndex, false) => "local_index".to_owned(),
+            (Builtin::Global(i), true) => format!("g[{i}]"),
+            (Builtin::Global(i), false) => format!("global_id[{i}]"),
+            (Builtin::Workgroup(i), true) => format!("w[{i}]"),
+            (Builtin::Workgroup(i), false) => format!("workgroup_id[{i}]"),
         }
     }
 
@@ -318,8 +335,12 @@ impl Printer<'_> {
                 let count = self.program.variables[*id].count.unwrap_or(1);
                 format!("{}[{} % {count}u]", self.name(*id), self.expr(at))
             }
-            Place::Out(at) => format!("out[me * {OUT}u + {} % {OUT}u]", self.expr(at)),
-            Place::Tile => "tile[local_index]".to_owned(),
+            Place::Out(at) => format!(
+                "out[{} * {OUT}u + {} % {OUT}u]",
+                self.builtin(Builtin::Me),
+                self.expr(at)
+            ),
+            Place::Tile => format!("tile[{}]", self.builtin(Builtin::LocalIndex)),
         }
     }
 
@@ -335,12 +356,14 @@ impl Printer<'_> {
             Node::Parameter(Parameter::I32) => "parameters.a".to_owned(),
             Node::Parameter(Parameter::U32) => "parameters.b".to_owned(),
             Node::Parameter(Parameter::F32) => "parameters.c".to_owned(),
-            Node::Builtin(Builtin::Me) => "me".to_owned(),
-            Node::Builtin(Builtin::LocalIndex) => "local_index".to_owned(),
-            Node::Builtin(Builtin::Global(i)) => format!("global_id[{i}]"),
-            Node::Builtin(Builtin::Workgroup(i)) => format!("workgroup_id[{i}]"),
+            Node::Builtin(builtin) => self.builtin(*builtin),
+            Node::Near(by) => format!("input[{} + {by}u]", self.builtin(Builtin::Me)),
             Node::Input(at) => format!("input[{} % arrayLength(&input)]", self.expr(at)),
-            Node::Out(at) => format!("out[me * {OUT}u + {} % {OUT}u]", self.expr(at)),
+            Node::Out(at) => format!(
+                "out[{} * {OUT}u + {} % {OUT}u]",
+                self.builtin(Builtin::Me),
+                self.expr(at)
+            ),
             Node::Tile(at) => format!("tile[{} % {}u]", self.expr(at), self.program.in_workgroup()),
             Node::Unary(op, a) => {
                 let a_text = self.expr(a);

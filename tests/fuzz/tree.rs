@@ -131,6 +131,8 @@ pub enum Node {
     Builtin(Builtin),
     /// A word that is read only.
     Input(Box<Expr>),
+    /// The word of the input for the invocation so many after this one.
+    Near(u32),
     /// A word that this invocation alone writes.
     Out(Box<Expr>),
     /// A word of workgroup memory, of any invocation.
@@ -258,6 +260,9 @@ pub struct Program {
 
 /// Words that each invocation has in the output.
 pub const OUT: u32 = 4;
+/// How far beyond itself an invocation looks in the input.
+pub const FAR: u32 = 5;
+
 /// Sums that invocations share: two for each operation.
 pub const SUMS: usize = 14;
 
@@ -403,7 +408,11 @@ fn exprs(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
 /// What an expression is made of.
 pub fn parts(expr: &mut Expr) -> Vec<&mut Expr> {
     match &mut expr.node {
-        Node::Literal(_) | Node::Variable(_) | Node::Parameter(_) | Node::Builtin(_) => Vec::new(),
+        Node::Literal(_)
+        | Node::Variable(_)
+        | Node::Parameter(_)
+        | Node::Builtin(_)
+        | Node::Near(_) => Vec::new(),
         Node::Element(_, a)
         | Node::Input(a)
         | Node::Out(a)
