@@ -373,6 +373,7 @@ mod tests {
     mod programs;
     mod size;
     mod subgroups;
+    mod texts;
     mod values;
 
     use super::*;

@@ -117,12 +117,23 @@ fn lives(ops: &[Op], registers: usize, at: &[usize]) -> Vec<Option<Life>> {
         life.end = place;
         life.writes += u32::from(is_write);
     };
+    let mut narrowed: Vec<(u32, Reg)> = Vec::new();
     for (place, op) in ops.iter().enumerate() {
         for reg in op.operands.into_iter().flatten() {
             note(reg, place, false);
         }
         if let Some(reg) = op.dst {
             note(reg, place, true);
+        }
+        // What narrows the lanes says which are computed until they are widened again.
+        match (op.code, op.operands[0]) {
+            (Code::Narrow, Some(mask)) => narrowed.push((op.offset, mask)),
+            (Code::Widen, _) => {
+                while let Some((_, mask)) = narrowed.pop_if(|(depth, _)| *depth > op.offset) {
+                    note(mask, place, false);
+                }
+            }
+            _ => {}
         }
     }
     let loops = Loops::new(ops);

@@ -107,7 +107,7 @@ impl Generator {
     fn all(&mut self) {
         for _ in 0..self.random.below(3) {
             let ty = self.ty();
-            let id = self.new(ty, None, Kind::Private);
+            let id = self.variable(ty, None, Kind::Private);
             self.program.privates.push(id);
         }
         for _ in 0..self.random.below(4) {
@@ -140,7 +140,7 @@ impl Generator {
         self.left = self.left.max(4);
         match self.random.below(if depth < 2 { 8 } else { 6 }) {
             6 => {
-                let id = self.new(U32, None, Kind::Counter);
+                let id = self.variable(U32, None, Kind::Counter);
                 let seen = self.scope.len();
                 self.scope.push(id);
                 let turns = 1 + self.random.below(3) as u32;
@@ -184,7 +184,7 @@ impl Generator {
         }
     }
 
-    fn new(&mut self, ty: Type, count: Option<u32>, kind: Kind) -> Id {
+    fn variable(&mut self, ty: Type, count: Option<u32>, kind: Kind) -> Id {
         self.program.variables.push(Variable { ty, count, kind });
         self.program.variables.len() - 1
     }
@@ -212,7 +212,7 @@ impl Generator {
                 _ => (Kind::Pointer, Some(2 + self.random.below(4) as u32)),
             };
             let ty = self.ty();
-            parameters.push(self.new(ty, count, kind));
+            parameters.push(self.variable(ty, count, kind));
         }
         let result = self.random.percent(70).then(|| self.ty());
         self.scope = self.program.privates.clone();
@@ -296,21 +296,21 @@ impl Generator {
                 let ty = self.ty();
                 let value = self.expr(ty, 3);
                 let value = self.live(value);
-                let id = self.new(ty, None, Kind::Fixed);
+                let id = self.variable(ty, None, Kind::Fixed);
                 self.scope.push(id);
                 list.push(Stmt::Let(id, value));
             }
             8..20 => {
                 let ty = self.ty();
                 let value = self.random.percent(70).then(|| self.expr(ty, 3));
-                let id = self.new(ty, None, Kind::Local);
+                let id = self.variable(ty, None, Kind::Local);
                 self.scope.push(id);
                 list.push(Stmt::Var(id, value));
             }
             20..25 => {
                 let ty = self.ty();
                 let count = self.random.pick(&[2, 3, 4, 5, 8]);
-                let id = self.new(ty, Some(count), Kind::Local);
+                let id = self.variable(ty, Some(count), Kind::Local);
                 self.scope.push(id);
                 list.push(Stmt::Var(id, None));
             }
@@ -330,7 +330,7 @@ impl Generator {
                 list.push(switch);
             }
             67..73 if can_loop => {
-                let id = self.new(U32, None, Kind::Counter);
+                let id = self.variable(U32, None, Kind::Counter);
                 let limit = 2 + self.random.below(5) as u32;
                 let end = self.count();
                 let seen = self.scope.len();
@@ -340,7 +340,7 @@ impl Generator {
                 list.push(Stmt::For(id, end, limit, body));
             }
             73..78 if can_loop => {
-                let id = self.new(U32, None, Kind::Counter);
+                let id = self.variable(U32, None, Kind::Counter);
                 let limit = 1 + self.random.below(4) as u32;
                 let condition = self.condition();
                 let seen = self.scope.len();
@@ -350,7 +350,7 @@ impl Generator {
                 list.push(Stmt::While(id, condition, limit, body));
             }
             78..84 if can_loop => {
-                let id = self.new(U32, None, Kind::Counter);
+                let id = self.variable(U32, None, Kind::Counter);
                 let limit = 1 + self.random.below(4) as u32;
                 let seen = self.scope.len();
                 self.scope.push(id);
@@ -397,7 +397,7 @@ impl Generator {
                     Atomic::Exchange,
                 ]);
                 let value = self.expr(U32, 2);
-                let id = self.new(U32, None, Kind::Fixed);
+                let id = self.variable(U32, None, Kind::Fixed);
                 self.scope.push(id);
                 list.push(Stmt::Own(id, op, value));
             }
@@ -539,7 +539,7 @@ impl Generator {
             arguments.push(Argument::Pointer(id));
         }
         let result = result.map(|ty| {
-            let id = self.new(ty, None, Kind::Fixed);
+            let id = self.variable(ty, None, Kind::Fixed);
             self.scope.push(id);
             id
         });

@@ -19,8 +19,8 @@ use std::time::Duration;
 use tree::Program;
 
 /// Kernels for the CPU, of which so many go to each GPU as well: there each has to be compiled for long.
-const KERNELS: u64 = 1500;
-const PER_GPU_KERNEL: u64 = 12;
+const KERNELS: u64 = 800;
+const PER_GPU_KERNEL: u64 = 8;
 /// How long a kernel may take, and the cutting of one that fails: far longer than any does.
 const LONGEST: Duration = Duration::from_secs(300);
 /// Trials that run at the same time.

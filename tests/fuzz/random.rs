@@ -22,7 +22,7 @@ impl Random {
 
     /// A number below this one.
     pub fn below(&mut self, end: usize) -> usize {
-        (u64::from(self.word()) * end as u64 >> 32) as usize
+        ((u64::from(self.word()) * end as u64) >> 32) as usize
     }
 
     /// True so many times out of a hundred.

@@ -7,7 +7,7 @@
 use super::tree::*;
 
 /// The most cuts that are tried.
-const MOST_TRIES: usize = 4000;
+const MOST_TRIES: usize = 1500;
 
 pub fn shrunk(program: &Program, fails: &mut dyn FnMut(&Program) -> bool) -> Program {
     let mut best = program.clone();

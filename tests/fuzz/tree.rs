@@ -307,7 +307,7 @@ impl Expr {
     }
 }
 
-/// Calls for every list of statements, those inside others first.
+/// Calls for every list of statements, those inside others last.
 pub fn each_list(program: &mut Program, visit: &mut dyn FnMut(&mut Vec<Stmt>)) {
     for function in &mut program.functions {
         lists(&mut function.body, visit);
@@ -331,6 +331,7 @@ fn items(list: &mut [Item], visit: &mut dyn FnMut(&mut Vec<Stmt>)) {
 }
 
 fn lists(list: &mut Vec<Stmt>, visit: &mut dyn FnMut(&mut Vec<Stmt>)) {
+    visit(list);
     for statement in list.iter_mut() {
         match statement {
             Stmt::If(_, yes, no) => {
@@ -353,7 +354,6 @@ fn lists(list: &mut Vec<Stmt>, visit: &mut dyn FnMut(&mut Vec<Stmt>)) {
             _ => {}
         }
     }
-    visit(list);
 }
 
 /// Calls for every expression, those inside others last.

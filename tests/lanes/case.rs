@@ -1,5 +1,7 @@
 //! What a case is: a piece of WGSL, what it is given, and what it has to come to.
 
+use std::f32::consts::{FRAC_PI_2, PI};
+
 /// What a word is, and from where it is taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -181,7 +183,7 @@ fn drawn(kind: Kind, word: u32) -> u32 {
         }
         Kind::Middling => ((part - 0.5) * 2000.0).to_bits(),
         Kind::Small => ((word % 33) as f32 - 16.0).to_bits(),
-        Kind::Angle => ((part * 2.0 - 1.0) * 3.141_59).to_bits(),
+        Kind::Angle => ((part * 2.0 - 1.0) * 0.999_999 * PI).to_bits(),
         Kind::Unit => (part * 2.0 - 1.0).to_bits(),
         Kind::Positive => (part * 100.0 + 1e-3).to_bits(),
     }
@@ -310,16 +312,7 @@ fn edges(kind: Kind, words: usize) -> Vec<u32> {
         ]),
         Kind::Small => floats(&[0.0, 1.0, -1.0, 2.0, -3.0, 16.0, -16.0]),
         Kind::Angle => floats(&[
-            0.0,
-            0.5,
-            -0.5,
-            1.0,
-            1.570_796_3,
-            -1.570_796_3,
-            3.0,
-            -3.1,
-            1e-3,
-            -1e-6,
+            0.0, 0.5, -0.5, 1.0, FRAC_PI_2, -FRAC_PI_2, 3.0, -3.1, 1e-3, -1e-6,
         ]),
         Kind::Unit => floats(&[0.0, 0.5, -0.5, 1.0, -1.0, 0.99, -0.99, 1e-3, -1e-6, 0.707]),
         Kind::Positive => floats(&[1.0, 0.5, 2.0, 1e-3, 100.0, 1e-10, 1e10, 0.999, 1.001, 4.0]),

@@ -297,6 +297,31 @@ pub fn cases() -> Vec<Case> {
                 if w[1] % 2 == 1 { r.wrapping_add(way(w[1])) } else { r }
             },
         ),
+        // No lane comes to a second round, and yet the loop's lanes are those until it is left.
+        case(
+            "a_loop_that_all_leave_in_the_first_round",
+            "fn way(x: u32) -> u32 {
+                 var r = 1u;
+                 for (var i = 0u; i < 1u; i++) {
+                     if i < x % 3u {
+                         var j = 0u;
+                         while j < x % 5u { j++; }
+                         r += j;
+                         return r;
+                     }
+                     return 100u;
+                 }
+                 return 200u;
+             }",
+            "put(0u, way(u(0u)));",
+            |w| {
+                if w[0] % 3 > 0 {
+                    1 + w[0] % 5
+                } else {
+                    100
+                }
+            },
+        ),
         case(
             "variables_begin_anew_in_each_round",
             "",
@@ -314,12 +339,13 @@ pub fn cases() -> Vec<Case> {
         case(
             "logic_skips_what_it_needs_not",
             "var<private> calls: u32;
-             fn is_odd(x: u32) -> bool { calls += 1u; return x % 2u == 1u; }",
-            "let both = is_odd(u(0u)) && is_odd(u(1u)); let one = is_odd(u(0u)) || is_odd(u(1u));
+             fn is_odd(x: u32, by: u32) -> bool { calls += by; return x % 2u == 1u; }",
+            "let both = is_odd(u(0u), 1u) && is_odd(u(1u), 10u);
+             let one = is_odd(u(0u), 100u) || is_odd(u(1u), 1000u);
              put(0u, calls * 4u + u32(both) * 2u + u32(one));",
             |w| {
                 let [a, b] = [w[0] % 2 == 1, w[1] % 2 == 1];
-                let calls = if a { 2 + 1 } else { 1 + 2 };
+                let calls = if a { 111 } else { 1101 };
                 calls * 4 + u32::from(a && b) * 2 + u32::from(a || b)
             },
         ),
@@ -343,7 +369,7 @@ pub fn cases() -> Vec<Case> {
                 let (a, b) = (w[0].min(w[1]), w[0].max(w[1]));
                 let mut list = [1_u32, 2, 3, 4];
                 let mut add = |at: u32, by: u32| {
-                    if by % 2 == 0 {
+                    if by.is_multiple_of(2) {
                         return 0;
                     }
                     let at = at as usize % 4;

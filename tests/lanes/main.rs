@@ -18,6 +18,9 @@ use memory::Whole;
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
 
+/// What a trial does with a device.
+type Run = Arc<dyn Fn(&Runtime) -> Result<(), Box<dyn Error>> + Send + Sync>;
+
 /// A device, opened by whoever needs it first.
 #[derive(Clone)]
 struct Lazy {
@@ -141,21 +144,20 @@ fn main() {
     let mut devices = vec![(Lazy::new("cpu".to_owned()), true)];
     devices.extend((0..gpus.max(1)).map(|i| (Lazy::new(format!("gpu{i}")), i < gpus)));
     let mut trials = Vec::new();
-    let mut add =
-        |name: &str, run: Arc<dyn Fn(&Runtime) -> Result<(), Box<dyn Error>> + Send + Sync>| {
-            for (device, is_there) in &devices {
-                let (device, is_there, run) = (device.clone(), *is_there, run.clone());
-                let name = format!("{name}::{}", device.name);
-                let test = move || -> Result<(), Failed> {
-                    if !is_there {
-                        return Err("there is no GPU, and DIVVY_REQUIRE_GPU asks for one".into());
-                    }
-                    run(device.open()).map_err(|error| error.to_string().into())
-                };
-                let is_ignored = !is_there && !is_required;
-                trials.push(Trial::test(name, test).with_ignored_flag(is_ignored));
-            }
-        };
+    let mut add = |name: &str, run: Run| {
+        for (device, is_there) in &devices {
+            let (device, is_there, run) = (device.clone(), *is_there, run.clone());
+            let name = format!("{name}::{}", device.name);
+            let test = move || -> Result<(), Failed> {
+                if !is_there {
+                    return Err("there is no GPU, and DIVVY_REQUIRE_GPU asks for one".into());
+                }
+                run(device.open()).map_err(|error| error.to_string().into())
+            };
+            let is_ignored = !is_there && !is_required;
+            trials.push(Trial::test(name, test).with_ignored_flag(is_ignored));
+        }
+    };
     let cases = [
         floats::cases(),
         integers::cases(),
