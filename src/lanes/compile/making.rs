@@ -2,7 +2,7 @@
 //!
 //! Invariant: between stretches all that is needed later is in its place in memory.
 
-use super::super::op::{Class, Code, Memory, Op, Reg};
+use super::super::op::{Class, Code, Held, Input, Memory, Op, Reg};
 use super::super::place::bytes;
 use super::Source;
 use super::assembler::{Assembler, Mark, Operand, at, indexed};
@@ -198,18 +198,32 @@ impl Making<'_> {
             self.jump_unless(mask, mark);
             return;
         }
-        let zmm = Operand::Register(Register::ZMM0);
+        let [zmm, part] = [0, 1].map(|i| Operand::Register(Register::ZMM0 + i));
         let from = self.place_of(mask);
-        self.asm.put(
-            X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512,
-            &[zmm, at(REGISTERS, from).into()],
-        );
-        for more in (64..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
-            let more = at(REGISTERS, from + more);
-            self.asm.put(
-                X86::EVEX_Vpord_zmm_k1z_zmm_zmmm512b32,
-                &[zmm, zmm, more.into()],
-            );
+        // Bits of chunks that the block doesn't have are anything.
+        let live = self
+            .source
+            .held
+            .iter()
+            .position(|held| *held == Held::Input(Input::Live))
+            .map(|live| self.source.places.at[live])
+            .filter(|place| *place != usize::MAX);
+        for offset in (0..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
+            let into = if offset == 0 { zmm } else { part };
+            let bits = at(REGISTERS, from + offset);
+            self.asm
+                .put(X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512, &[into, bits.into()]);
+            if let Some(live) = live {
+                let live = at(REGISTERS, live as i64 + offset);
+                self.asm.put(
+                    X86::EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32,
+                    &[into, into, live.into()],
+                );
+            }
+            if offset > 0 {
+                self.asm
+                    .put(X86::EVEX_Vpord_zmm_k1z_zmm_zmmm512b32, &[zmm, zmm, part]);
+            }
         }
         let k = Operand::Register(Register::K1);
         self.asm
