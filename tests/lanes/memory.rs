@@ -63,9 +63,43 @@ fn words(count: u32) -> Vec<u32> {
 
 pub fn wholes() -> Vec<Whole> {
     let mut all = layouts();
+    all.push(short_row());
     all.extend(workgroups());
     all.extend(atomics());
     all
+}
+
+/// A single invocation in a row that has room for many: what is computed for those that aren't there is anything, and keeps
+/// no loop going.
+fn short_row() -> Whole {
+    whole(
+        "loops_end_in_a_row_of_one_invocation",
+        [1, 1, 1],
+        vec![1],
+        vec![1, 0],
+        "@group(0) @binding(0) var<storage, read> input: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> output: array<atomic<u32>>;
+         @compute @workgroup_size(1)
+         fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
+             let m = id.x;
+             var n = 0u;
+             loop {
+                 if n >= 2u { break; }
+                 n++;
+                 atomicMin(&output[m + 1u], 1u);
+                 continuing { break if select(true, group[0] > 1u, 1i > 1i); }
+             }
+             if 1u <= group[0] {
+             } else {
+                 switch 1u {
+                     default: {
+                         for (var i = 0u; i < 1u % 3u; i++) { for (var j = 0u; j < 1u % 2u; j++) { } }
+                     }
+                 }
+             }
+             atomicXor(&output[m], input[0]);
+         }",
+    )
 }
 
 fn layouts() -> Vec<Whole> {
