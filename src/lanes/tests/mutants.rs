@@ -280,7 +280,7 @@ fn run(facts: &Facts, random: &mut Random) -> Result<(), String> {
 #[test]
 fn mutants_are_run_or_refused_and_touch_nothing_else() {
     let number = std::env::var("DIVVY_FUZZ_MUTANTS").ok();
-    let count = number.and_then(|text| text.parse().ok()).unwrap_or(1200);
+    let count = number.and_then(|text| text.parse().ok()).unwrap_or(500);
     let mut valid = 0;
     for seed in 0..count {
         let mut random =
