@@ -634,8 +634,8 @@ mod bad_input {
     fn elements_of_odd_sizes_are_refused() {
         let runtime = machine(&[]);
         assert!(message(runtime.buffer::<u8>(4)).contains("`u8`, of 1 bytes"));
-        assert!(message(runtime.buffer::<[u16; 3]>(4)).contains("of 6 bytes"));
-        assert!(message(runtime.buffer_from::<u16>(&[1, 2])).contains("words of 4 bytes"));
+        assert!(message(runtime.buffer::<[u16; 3]>(3)).contains("of 6 bytes"));
+        assert!(message(runtime.buffer_from::<u16>(&[1, 2, 3])).contains("word of 4 bytes"));
     }
 
     #[test]
@@ -673,10 +673,11 @@ mod bad_input {
     }
 
     /// A kernel with no native body and numbers that the CPU's lanes don't have.
-    fn too_wide() -> Kernel {
+    fn too_large() -> Kernel {
         let kernel = Kernel::from_wgsl(
             "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
-             @compute @workgroup_size(1) fn main() { x[0] = u32(f64(x[0]) * 0.5lf); }",
+             var<workgroup> all: u32;
+             @compute @workgroup_size(64, 64, 2) fn main() { x[0] = workgroupUniformLoad(&all); }",
         );
         kernel.expect("it is valid")
     }
@@ -685,7 +686,7 @@ mod bad_input {
     fn a_kernel_that_no_device_can_run_is_an_error_with_reasons() {
         let runtime = machine(&[]);
         let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
-        let dispatch = runtime.dispatch(&too_wide(), 1);
+        let dispatch = runtime.dispatch(&too_large(), 1);
         let error = message(dispatch.bind("x", &x).run());
         assert!(
             error.contains("`cpu`") && error.contains(".native(closure)"),
@@ -697,7 +698,7 @@ mod bad_input {
     fn a_dispatch_that_nobody_can_run_leaves_its_buffers_as_they_were() {
         let runtime = machine(&[]);
         let x = runtime.buffer_from(&[7_u32; 4]).expect("small");
-        let dispatch = runtime.dispatch(&too_wide(), 1);
+        let dispatch = runtime.dispatch(&too_large(), 1);
         message(dispatch.bind("x", &x).run());
         assert_eq!(runtime.read(&x).expect("nothing touched it"), [7; 4]);
     }

@@ -29,6 +29,7 @@ mod watch;
 mod wide;
 
 pub(crate) use lower::Layout;
+pub(crate) use processor::Level;
 pub(crate) use run::{Bank, Machine};
 pub(crate) use watch::Watch;
 

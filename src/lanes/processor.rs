@@ -7,6 +7,70 @@
 
 #![expect(unsafe_code, reason = "intrinsics")]
 
+use std::sync::OnceLock;
+
+/// What lane programs are run with, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// The interpreter, for what every processor of the target has.
+    V1,
+    /// The interpreter, for x86-64-v3.
+    V3,
+    /// The interpreter, for x86-64-v4.
+    V4,
+    /// Machine code, for x86-64-v4.
+    Compiled,
+}
+
+impl Level {
+    /// The names of those that can be asked for, as in `DIVVY_SIMD`.
+    pub(crate) const NAMES: [(&'static str, Level); 4] = [
+        ("v1", Level::V1),
+        ("v3", Level::V3),
+        ("v4", Level::V4),
+        ("compiled", Level::Compiled),
+    ];
+
+    /// The best that this processor has, and no better than what `DIVVY_SIMD` says. Found out once.
+    pub(super) fn chosen() -> Self {
+        static CHOSEN: OnceLock<Level> = OnceLock::new();
+        *CHOSEN.get_or_init(|| {
+            let asked = std::env::var("DIVVY_SIMD").ok().and_then(|asked| {
+                let found = Self::NAMES.iter().find(|(name, _)| *name == asked);
+                found.map(|(_, level)| *level)
+            });
+            asked.unwrap_or(Level::Compiled).min(Self::best())
+        })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn best() -> Self {
+        let has_v3 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("f16c");
+        let has_v4 = has_v3
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        match (has_v3, has_v4) {
+            (_, true) => Level::Compiled,
+            (true, false) => Level::V3,
+            (false, false) => Level::V1,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn best() -> Self {
+        Level::V1
+    }
+}
+
 /// Words that are computed at a time.
 pub(crate) const CHUNK: usize = 16;
 

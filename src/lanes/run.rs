@@ -15,7 +15,7 @@ use super::math_words as math;
 use super::op::{AtomicOp, Class, Code, Held, Input, Memory, Op, Reg};
 use super::place::Places;
 pub(crate) use super::processor::CHUNK;
-use super::processor::{Floats, Least, Processor, Words, lanes};
+use super::processor::{Floats, Least, Level, Processor, Words, lanes};
 use super::subgroup::{self, SubgroupOp};
 use super::wide::{self, Half};
 use super::{Block, Program, Watch};
@@ -374,27 +374,13 @@ macro_rules! each {
 impl Run<'_, '_> {
     #[cfg(target_arch = "x86_64")]
     unsafe fn on_this_processor(&mut self, from: usize, to: usize, with_once: bool) {
-        let has_v3 = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-            && is_x86_feature_detected!("popcnt")
-            && is_x86_feature_detected!("f16c");
-        if has_v3
-            && is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the features were just found; the rest is the caller's promise.
-            unsafe { self.v4(from, to, with_once) }
-        } else if has_v3 {
-            // SAFETY: as above.
-            unsafe { self.v3(from, to, with_once) }
-        } else {
-            // SAFETY: the caller's promise.
-            unsafe { self.interpret::<Least>(from, to, with_once) }
+        // SAFETY: the level is one that the processor has; the rest is the caller's promise.
+        unsafe {
+            match Level::chosen() {
+                Level::V4 | Level::Compiled => self.v4(from, to, with_once),
+                Level::V3 => self.v3(from, to, with_once),
+                Level::V1 => self.interpret::<Least>(from, to, with_once),
+            }
         }
     }
 

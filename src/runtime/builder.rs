@@ -9,6 +9,7 @@ use super::{Inner, Runtime};
 use crate::device::gpu::{FoundGpu, find_gpus};
 use crate::device::{CheckedCpu, CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
+use crate::lanes::Level;
 use crate::profile::Profile;
 use crate::queue::Queue;
 use crate::split::Policy;
@@ -153,6 +154,7 @@ impl Builder {
             None if devices.is_empty() => devices.extend(found(self.threads)?),
             None => {}
         }
+        check_simd()?;
         resolve(&policy, &devices)?;
         // What it takes to check says nothing of what it takes to run.
         let profile = self.profile.filter(|_| !is_checked);
@@ -308,4 +310,20 @@ impl Chosen {
         self.devices.push(Arc::new(GpuDevice::open_as(gpu, &name)?));
         Ok(())
     }
+}
+
+/// Whether what `DIVVY_SIMD` asks for is known.
+fn check_simd() -> Result<()> {
+    let Some(text) = variable("DIVVY_SIMD") else {
+        return Ok(());
+    };
+    if Level::NAMES.iter().any(|(name, _)| *name == text) {
+        return Ok(());
+    }
+    let names: Vec<&str> = Level::NAMES.iter().map(|(name, _)| *name).collect();
+    Err(Error::Setting {
+        setting: "DIVVY_SIMD",
+        text,
+        expected: names.join(", "),
+    })
 }

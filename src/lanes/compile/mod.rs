@@ -29,6 +29,7 @@ pub(crate) use frame::Frame;
 
 use super::op::{Code, Held, Op};
 use super::place::{Places, bytes};
+use super::processor::Level;
 use assembler::Assembler;
 use frame::{Layout, Pool};
 use making::Making;
@@ -59,17 +60,9 @@ pub(super) struct Source<'a> {
     pub(super) own_words: u32,
 }
 
-/// Whether this processor can run it, and nobody said that it shouldn't.
+/// What this processor has, if it can run code at all and nobody asked for less.
 fn features() -> Option<Features> {
-    let is_off = std::env::var_os("DIVVY_NATIVE").is_some_and(|word| word == "0");
-    let is_there = is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512cd")
-        && is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma");
-    (is_there && !is_off).then(|| Features {
+    (Level::chosen() == Level::Compiled).then(|| Features {
         counts_bits: is_x86_feature_detected!("avx512vpopcntdq"),
     })
 }
