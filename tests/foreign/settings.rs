@@ -1,6 +1,7 @@
 //! What the folder says of how a kernel is to be run: `NAME.wgsl.set` beside `NAME.wgsl`.
 //!
-//! A line each: `constant NAME VALUE`, `groups X Y Z`, and `words BINDING WORD...` for the first words of a binding.
+//! A line each: `constant NAME VALUE`, `groups X Y Z`, `words BINDING WORD...` for the first words of a binding,
+//! and `all BINDING WORD` for all of them.
 //!
 //! Invariant: without a file nothing is said.
 
@@ -14,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) constants: Vec<(String, f64)>,
     pub(crate) groups: Option<[u32; 3]>,
     words: Vec<(String, Vec<u32>)>,
+    all: Vec<(String, u32)>,
 }
 
 impl Settings {
@@ -32,11 +34,11 @@ impl Settings {
                     settings.groups = Some(groups);
                 }
                 ["words", name, words @ ..] => {
-                    let words = words.iter().map(|word| match word.contains('.') {
-                        true => word.parse::<f32>().expect("a float").to_bits(),
-                        false => word.parse().expect("a whole number"),
-                    });
+                    let words = words.iter().map(|text| word(text));
                     settings.words.push(((*name).to_owned(), words.collect()));
+                }
+                ["all", name, text] => {
+                    settings.all.push(((*name).to_owned(), word(text)));
                 }
                 [] => {}
                 _ => panic!("{} says `{line}`, which means nothing", file.display()),
@@ -47,6 +49,13 @@ impl Settings {
 
     /// Puts the words into the bindings.
     pub(crate) fn apply(&self, all: &mut [Filled]) {
+        for (name, word) in &self.all {
+            for one in all.iter_mut().filter(|one| one.binding.name == *name) {
+                for bytes in one.bytes.chunks_exact_mut(4) {
+                    bytes.copy_from_slice(&word.to_le_bytes());
+                }
+            }
+        }
         for (name, words) in &self.words {
             for one in all.iter_mut().filter(|one| one.binding.name == *name) {
                 for (bytes, word) in one.bytes.chunks_exact_mut(4).zip(words) {
@@ -54,5 +63,14 @@ impl Settings {
                 }
             }
         }
+    }
+}
+
+/// A number with a point is a float.
+fn word(text: &str) -> u32 {
+    if text.contains('.') {
+        text.parse::<f32>().expect("a float").to_bits()
+    } else {
+        text.parse().expect("a whole number")
     }
 }

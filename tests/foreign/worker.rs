@@ -16,6 +16,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 
+/// The variable that makes a process a worker: the devices that it runs kernels on.
+pub(crate) const DEVICES: &str = "DIVVY_FOREIGN_DEVICES";
+
 /// The last panic's words.
 static PANIC: Mutex<String> = Mutex::new(String::new());
 
@@ -107,6 +110,8 @@ fn run(
     let range: [u32; 3] = std::array::from_fn(|i| groups[i] * workgroup[i]);
     let runtime = Runtime::builder()
         .devices(devices)
+        // One thread, so that a kernel whose workgroups depend on their order does the same each time.
+        .threads(1)
         .without_profile_dir()
         .build()?;
     let mut all = filled(&kernel, round)?;

@@ -158,6 +158,33 @@ fn a_kernel_that_lanes_cannot_run_is_refused_with_a_way_out() {
     assert!(error.to_string().contains("wgsl:2:"), "{error}");
 }
 
+#[test]
+fn workgroups_of_few_invocations_run_whole() {
+    let device = CpuDevice::new(1).expect("a thread");
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read_write> next: array<u32>;
+         var<workgroup> shared_ids: array<u32, 4>;
+         @compute @workgroup_size(4)
+         fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+             shared_ids[i] = id.x;
+             workgroupBarrier();
+             next[id.x] = shared_ids[3u - i];
+         }",
+    );
+    let next = buffer(1, &[0; 12]);
+    let task = Task::Run(Run {
+        kernel: kernel.expect("it is valid"),
+        chunk: Chunk {
+            range: Range::from(12),
+            slowest: 0,
+            units: Span::new(0, 12),
+        },
+        bound: [Bound::Buffer(next.clone())].into(),
+    });
+    assert!(execute(&device, &[task])[0].is_ok());
+    assert_eq!(words(&next), [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8]);
+}
+
 mod scripted {
     use super::*;
     use crate::device::virtual_device::{Script, VirtualDevice};
