@@ -165,7 +165,9 @@ fn run_all(folder: &Path) -> Result<(), Failed> {
             Answer::Said(word, words) if word == "entries" => {
                 for entry in words.split('\t') {
                     let name = format!("{path} {entry}");
-                    let why = known.lines().find_map(|line| line.strip_prefix(&name));
+                    let why = known
+                        .lines()
+                        .find_map(|line| line.strip_prefix(&format!("{name} ")));
                     tally.count(&name, processes.drive(&file, entry), why);
                 }
             }
