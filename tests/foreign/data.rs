@@ -21,6 +21,15 @@ const WHOLE: [u64; ROUNDS as usize] = [8, 64, 1024];
 /// Floats are below this, in each round.
 const FLOAT: [f64; ROUNDS as usize] = [1.0, 4.0, 256.0];
 
+/// How near floats must be.
+#[derive(Clone, Copy)]
+pub(crate) enum Nearness {
+    /// The same number.
+    Same,
+    /// Within what a chain of operations of WGSL's accuracy may part by.
+    Accuracy,
+}
+
 /// A binding with its bytes.
 pub(crate) struct Filled {
     pub(crate) binding: Binding,
@@ -35,13 +44,15 @@ impl Filled {
     }
 
     /// Compares bytes that two devices wrote: the first difference in words.
-    pub(crate) fn difference(&self, one: &[u8], other: &[u8]) -> Option<String> {
+    pub(crate) fn difference(
+        &self,
+        one: &[u8],
+        other: &[u8],
+        nearness: Nearness,
+    ) -> Option<String> {
         let parted = |(at, scalar): &&(usize, Scalar)| {
-            !is_like(
-                *scalar,
-                number(*scalar, one, *at),
-                number(*scalar, other, *at),
-            )
+            let (one, other) = (number(*scalar, one, *at), number(*scalar, other, *at));
+            !is_like(*scalar, one, other, nearness)
         };
         let count = self.leaves.iter().filter(parted).count();
         let (at, scalar) = self.leaves.iter().find(parted)?;
@@ -83,12 +94,16 @@ fn number(scalar: Scalar, bytes: &[u8], at: usize) -> Number {
     }
 }
 
-/// Whole numbers are equal; floats are within what a chain of operations of WGSL's accuracy may part by.
-fn is_like(scalar: Scalar, one: Number, other: Number) -> bool {
+/// Whole numbers are equal; floats are as near as they must be.
+fn is_like(scalar: Scalar, one: Number, other: Number, nearness: Nearness) -> bool {
     match (one, other) {
         (Number::Whole(one), Number::Whole(other)) => one == other,
         (Number::Float(one), Number::Float(other)) => {
-            let relative = if scalar.width == 2 { 1e-2 } else { 1e-4 };
+            let relative = match (nearness, scalar.width) {
+                (Nearness::Same, _) => 0.0,
+                (Nearness::Accuracy, 2) => 1e-2,
+                (Nearness::Accuracy, _) => 1e-4,
+            };
             one == other
                 || (one.is_nan() && other.is_nan())
                 || (one - other).abs() <= relative * one.abs().max(other.abs()) + relative * 0.1

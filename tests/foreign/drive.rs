@@ -5,7 +5,7 @@
 //!
 //! Invariant: a difference is blamed on the kernel only if checked mode finds a fault in it.
 
-use crate::data::{Filled, ROUNDS, filled};
+use crate::data::{Filled, Nearness, ROUNDS, filled};
 use crate::process::{Answer, Process};
 use crate::settings::Settings;
 use crate::worker;
@@ -95,10 +95,10 @@ impl Processes {
                 written: &written,
             };
             if let Comparison::Equal = interpreted {
-                interpreted = self.compare(&run, |of| &mut of.interpreted);
+                interpreted = self.compare(&run, Nearness::Same, |of| &mut of.interpreted);
             }
             if let Comparison::Equal = gpu {
-                gpu = self.compare(&run, |of| &mut of.gpu);
+                gpu = self.compare(&run, Nearness::Accuracy, |of| &mut of.gpu);
             }
         }
         Outcome::Driven {
@@ -109,14 +109,19 @@ impl Processes {
     }
 
     /// Runs it in another process too.
-    fn compare(&mut self, run: &Run<'_>, other: fn(&mut Self) -> &mut Process) -> Comparison {
+    fn compare(
+        &mut self,
+        run: &Run<'_>,
+        nearness: Nearness,
+        other: fn(&mut Self) -> &mut Process,
+    ) -> Comparison {
         let out = self.scratch.join("other");
         let found = match other(self).run(run.file, run.entry, run.round, &out) {
             Answer::Endless => return Comparison::None("takes too long".to_owned()),
             Answer::Crashed(how) => Some(how),
             Answer::Said(word, words) => match word.as_str() {
                 "ran" => match fs::read(&out) {
-                    Ok(bytes) => run.difference(&bytes),
+                    Ok(bytes) => run.difference(&bytes, nearness),
                     Err(error) => Some(error.to_string()),
                 },
                 "refused" => return Comparison::None(words),
@@ -144,10 +149,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// How what another run wrote differs.
-    fn difference(&self, other: &[u8]) -> Option<String> {
+    fn difference(&self, other: &[u8], nearness: Nearness) -> Option<String> {
         let pairs = parts(self.all, self.written).zip(parts(self.all, other));
         let found: Vec<String> = pairs
-            .filter_map(|((one, bytes), (_, other))| one.difference(bytes, other))
+            .filter_map(|((one, bytes), (_, other))| one.difference(bytes, other, nearness))
             .collect();
         (!found.is_empty()).then(|| found.join("; "))
     }
