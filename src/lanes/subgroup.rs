@@ -1,7 +1,7 @@
 //! What the invocations of a subgroup compute together.
 //!
 //! A subgroup is 32 invocations of a workgroup, neighbours by their index; the last of a workgroup may have fewer. What is
-//! read of an invocation that takes no part is zero.
+//! read of an invocation that takes no part is what its lane holds, as on GPUs, and zero beyond the subgroup.
 //!
 //! Invariant: only invocations that take part have a say in what is found.
 
@@ -135,11 +135,7 @@ pub(super) fn found(
                     From::Quad => (own & !3) | (index & 3),
                     From::QuadAcross(bits) => own ^ u32::from(bits),
                 } as usize;
-                if other < WIDTH && is_active(other) {
-                    numbers[other]
-                } else {
-                    0
-                }
+                numbers.get(other).copied().unwrap_or(0)
             })
         }
         SubgroupOp::Ballot => {

@@ -56,7 +56,7 @@ impl Processes {
     pub(crate) fn new(scratch: &Path) -> Self {
         Self {
             compiled: Process::new("cpu", None),
-            interpreted: Process::new("cpu", Some(("DIVVY_NATIVE", "0"))),
+            interpreted: Process::new("cpu", Some(("DIVVY_SIMD", "v4"))),
             checked: Process::new("cpu", Some(("DIVVY_CHECKED", "1"))),
             gpu: Process::new("gpu0", None),
             scratch: scratch.to_owned(),
