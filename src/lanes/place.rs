@@ -19,6 +19,9 @@ pub(super) struct Places {
     pub(super) lives: Vec<Option<Life>>,
 }
 
+/// So many registers of bits have a place each.
+const FEW_BITS: usize = 128;
+
 /// The bytes that a register of the class takes.
 pub(super) fn bytes(class: Class, lanes: usize) -> usize {
     match class {
@@ -73,6 +76,8 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
         };
         (kind, bytes(class, lanes))
     };
+    let bits = starts.iter().filter(|reg| held[**reg].class() == Class::Bits);
+    let has_few_bits = bits.count() <= FEW_BITS;
     let mut by_end = std::collections::BinaryHeap::new();
     for reg in starts {
         let Some(life) = lives[reg] else { continue };
@@ -86,7 +91,13 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
             free.entry(kind(other)).or_default().push(at[other]);
         }
         let size = bytes(held[reg].class(), lanes);
-        at[reg] = match free.get_mut(&kind(reg)).and_then(Vec::pop) {
+        // Bits are small: while there are few, what is done with them can be done in another order.
+        let is_shared = !has_few_bits || held[reg].class() != Class::Bits;
+        let place = free
+            .get_mut(&kind(reg))
+            .filter(|_| is_shared)
+            .and_then(Vec::pop);
+        at[reg] = match place {
             Some(place) => place,
             None => {
                 bytes_used += size;

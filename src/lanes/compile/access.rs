@@ -7,7 +7,7 @@
 use super::assembler::{Mark, Operand, at, indexed};
 use super::assign::{Assign, Held, Scratch, vector};
 use super::frame::{CONSTANTS, LANE};
-use super::micro::{Area, Home, Micro, Pattern, Value, Width};
+use super::micro::{Area, Bank, Home, Micro, Pattern, Value, Width};
 use iced_x86::{Code as X86, MemoryOperand, Register};
 
 impl Assign<'_> {
@@ -38,6 +38,34 @@ impl Assign<'_> {
         self.asm.branch(X86::Je_rel32_64, done);
         self.asm.branch(X86::Jb_rel32_64, all);
         let mask = self.masks.register(mask);
+        self.asm.put_masked(code, &[to.into(), words], mask, false);
+        self.asm.branch(X86::Jmp_rel32_64, done);
+        self.asm.place(all);
+        self.asm.put(code, &[to.into(), words]);
+        self.asm.place(done);
+    }
+
+    /// Stores words for the lanes of a mask, which is looked at where it is.
+    pub(super) fn store_where(&mut self, to: MemoryOperand, words: usize, mask: Value) {
+        let i = mask.0 as usize;
+        let (None, Some(home)) = (self.places[i], self.homes[i]) else {
+            let mask = self.register(mask);
+            self.store(to, words, Some(mask));
+            return;
+        };
+        let scratch = self.scratch(Bank::Mask);
+        let memory = self.memory(home);
+        let (all, done) = (self.asm.mark(), self.asm.mark());
+        let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
+        let words = self.zmm(words);
+        self.asm
+            .put(X86::Cmp_rm16_imm8, &[memory.into(), (-1).into()]);
+        self.asm.branch(X86::Je_rel32_64, all);
+        let k = self.k(scratch);
+        self.asm.put(X86::VEX_Kmovw_kr_km16, &[k, memory.into()]);
+        self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
+        self.asm.branch(X86::Je_rel32_64, done);
+        let mask = self.masks.register(scratch);
         self.asm.put_masked(code, &[to.into(), words], mask, false);
         self.asm.branch(X86::Jmp_rel32_64, done);
         self.asm.place(all);

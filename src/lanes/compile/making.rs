@@ -8,9 +8,9 @@ use super::Source;
 use super::assembler::{Assembler, Mark, Operand, at, indexed};
 use super::assign::{self, Assign, POINTERS, without_unused};
 use super::frame::{BITS, CONSTANTS, END, FRAME, Frame, LANE, Layout, Pool, REGISTERS, TABLE};
-use super::micro::Home;
-use super::select::{Known, Pointer, Select};
-use super::stretch::{self, Piece};
+use super::micro::{Home, Micro};
+use super::select::{Known, Pointer, Select, Selection};
+use super::stretch::{self, Parts, Piece};
 use iced_x86::{Code as X86, Register};
 use std::collections::HashMap;
 
@@ -233,32 +233,34 @@ impl Making<'_> {
     }
 
     fn stretch(&mut self, range: (usize, usize), once: &[usize], each: Vec<usize>) {
-        let ops = self.source.ops;
+        let Source {
+            ops, held, places, ..
+        } = self.source;
         let is_logic = each.iter().all(|place| stretch::is_logic(ops[*place].code));
-        let mut select = Select::new(self.known, &mut self.pool, &each, range.1);
+        let parts = if is_logic || !self.masks.is_empty() {
+            Parts {
+                compared: Vec::new(),
+                logic: if is_logic { each.clone() } else { Vec::new() },
+                rest: if is_logic { Vec::new() } else { each },
+            }
+        } else {
+            Parts::new(ops, held, places, each)
+        };
+        let mut select = Select::new(self.known, &mut self.pool, &parts.rest, range.1);
         for place in once {
             select.once(*place);
         }
-        if !is_logic {
-            for place in &each {
-                select.each(*place);
-            }
+        for place in &parts.rest {
+            select.each(*place);
         }
         let mut found = select.found;
         let before = without_unused(std::mem::take(&mut found.before), found.homes.len());
+        let micros = without_unused(std::mem::take(&mut found.each), found.homes.len());
         let mut stack = found.stack;
         let mut assign = Assign::new(&mut self.asm, &self.layout, &found, &before, &[], stack);
         assign.run(&before);
         stack = assign.stack;
         self.stack = self.stack.max(stack);
-        if is_logic {
-            each.iter().for_each(|place| self.logic(*place));
-            return;
-        }
-        let micros = without_unused(std::mem::take(&mut found.each), found.homes.len());
-        if micros.is_empty() {
-            return;
-        }
         let (slow, done) = (self.asm.mark(), self.asm.mark());
         let held: Vec<assign::Held> = (0..found.pointers.len())
             .map(|i| match POINTERS.get(i) {
@@ -270,6 +272,7 @@ impl Making<'_> {
             })
             .collect();
         stack = stack.next_multiple_of(64);
+        // Before anything is done that the interpreter would do again.
         for (pointer, held) in found.pointers.iter().zip(&held) {
             self.pointer(pointer, *held, slow);
         }
@@ -280,6 +283,34 @@ impl Making<'_> {
                 back: done,
             });
         }
+        if !parts.compared.is_empty() {
+            // All of it is kept, wherever it is needed.
+            let mut select = Select::new(self.known, &mut self.pool, &parts.compared, 0);
+            for place in &parts.compared {
+                select.each(*place);
+            }
+            let mut found = select.found;
+            let micros = without_unused(std::mem::take(&mut found.each), found.homes.len());
+            self.chunks(&found, &micros, &[], stack, &[]);
+        }
+        for place in &parts.logic {
+            self.logic(*place);
+        }
+        if !micros.is_empty() {
+            self.chunks(&found, &micros, &held, stack, &parts.rest);
+        }
+        self.asm.place(done);
+    }
+
+    /// Does the same for each chunk.
+    fn chunks(
+        &mut self,
+        found: &Selection,
+        micros: &[Micro],
+        held: &[assign::Held],
+        stack: u32,
+        each: &[usize],
+    ) {
         self.asm.put(
             X86::Mov_r64_rm64,
             &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()],
@@ -288,8 +319,8 @@ impl Making<'_> {
             self.asm
                 .put(X86::Xor_r32_rm32, &[register.into(), register.into()]);
         }
-        let mut assign = Assign::new(&mut self.asm, &self.layout, &found, &micros, &held, stack);
-        assign.pin(&micros);
+        let mut assign = Assign::new(&mut self.asm, &self.layout, found, micros, held, stack);
+        assign.pin(micros);
         let (head, next) = (assign.mark_here(), assign.next_mark());
         if let Some((_, mask)) = self.masks.last() {
             let start = assign.new_mark();
@@ -302,19 +333,18 @@ impl Making<'_> {
             assign.put(X86::Cmp_rm16_imm8, &[word.into(), 0.into()]);
             assign.branch(X86::Je_rel32_64, start);
             self.aside.push(Aside::Skip {
-                each: each.clone(),
+                each: each.to_vec(),
                 start,
                 back: next,
             });
         }
-        assign.run(&micros);
+        assign.run(micros);
         self.stack = self.stack.max(assign.stack);
         self.asm.place(next);
         self.asm.put(X86::Add_rm64_imm8, &[LANE.into(), 64.into()]);
         self.asm.put(X86::Add_rm64_imm8, &[BITS.into(), 2.into()]);
         self.asm.put(X86::Cmp_r64_rm64, &[LANE.into(), END.into()]);
         self.asm.branch(X86::Jb_rel32_64, head);
-        self.asm.place(done);
     }
 
     /// Finds where a run of words begins, and goes elsewhere if not all of its chunks lie in the area.

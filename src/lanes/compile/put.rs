@@ -62,9 +62,19 @@ impl Assign<'_> {
             }
             Kind::Fused(signs) => self.fused(signs, micro),
             Kind::LeaveIfNone => {
-                let index = self.register(micro.sources[0]);
-                let k = self.k(index);
-                self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
+                let mask = micro.sources[0];
+                match (self.places[mask.0 as usize], self.homes[mask.0 as usize]) {
+                    (None, Some(home)) => {
+                        let memory = self.memory(home);
+                        self.asm
+                            .put(X86::Cmp_rm16_imm8, &[memory.into(), 0.into()]);
+                    }
+                    _ => {
+                        let index = self.register(mask);
+                        let k = self.k(index);
+                        self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
+                    }
+                }
                 if let Some(next) = self.next {
                     self.asm.branch(X86::Je_rel32_64, next);
                 }
@@ -80,9 +90,11 @@ impl Assign<'_> {
             }
             Kind::Store { pointer } => {
                 let words = self.register(micro.sources[0]);
-                let mask = micro.sources.get(1).map(|mask| self.register(*mask));
                 let to = self.pointed(pointer);
-                self.store(to, words, mask);
+                match micro.sources.get(1) {
+                    Some(mask) => self.store_where(to, words, *mask),
+                    None => self.store(to, words, None),
+                }
             }
             Kind::Gather { area, pattern } => self.gather(micro, area, pattern),
             Kind::Scatter { area, pattern } => self.scatter(micro, area, pattern),

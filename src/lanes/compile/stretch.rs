@@ -284,3 +284,69 @@ pub(super) fn is_logic(code: Code) -> bool {
     use Code::{AndB, AndNotB, CopyB, NotB, OrB, SelectB, XorB};
     matches!(code, AndB | AndNotB | CopyB | NotB | OrB | SelectB | XorB)
 }
+
+/// A stretch by what is done for all chunks before the rest is done for any.
+pub(super) struct Parts {
+    /// Comparisons of what goes up evenly or is the same, and what they compare.
+    pub(super) compared: Vec<usize>,
+    /// Logic on these and on bits from before, done for many chunks at a time.
+    pub(super) logic: Vec<usize>,
+    pub(super) rest: Vec<usize>,
+}
+
+impl Parts {
+    /// Guards such as `if id.x < width` cost next to nothing when they are done so.
+    pub(super) fn new(ops: &[Op], held: &[Held], places: &Places, each: Vec<usize>) -> Self {
+        let mut parts = Self {
+            compared: Vec::new(),
+            logic: Vec::new(),
+            rest: Vec::new(),
+        };
+        let class = |reg: Reg| held[reg.0 as usize].class();
+        let is_one = |reg: Reg| matches!(class(reg), Class::Uniform | Class::Run(_));
+        let place_of = |reg: Reg| places.at[reg.0 as usize];
+        let mut even: HashSet<Reg> = HashSet::new();
+        // Registers that the rest sets, and places that it or the logic touches.
+        let mut set: HashSet<Reg> = HashSet::new();
+        let (mut by_rest, mut by_logic) = (HashSet::new(), HashSet::new());
+        for &place in &each {
+            let op = &ops[place];
+            let operands = || op.operands.into_iter().flatten();
+            let is_free = |reg: &Reg| is_one(*reg) || !set.contains(reg);
+            let to = op.dst.map(place_of);
+            let is_open = to.is_some_and(|to| !by_rest.contains(&to));
+            let is_even = |reg: &Reg| is_one(*reg) || even.contains(reg);
+            if op.code == Code::Count {
+                even.extend(op.dst);
+                parts.compared.push(place);
+                parts.rest.push(place);
+                continue;
+            }
+            let is_new = to.is_some_and(|to| !by_logic.contains(&to));
+            if op.code.is_comparison() && is_open && is_new && operands().all(|reg| is_even(&reg)) {
+                parts.compared.push(place);
+                by_logic.extend(to);
+                continue;
+            }
+            if is_logic(op.code) && is_open && operands().all(|reg| is_free(&reg)) {
+                parts.logic.push(place);
+                by_logic.extend(operands().chain(op.dst).map(place_of));
+                continue;
+            }
+            by_rest.extend(operands().chain(op.dst).map(place_of));
+            set.extend(op.dst);
+            parts.rest.push(place);
+        }
+        if parts.logic.len() < WORTH {
+            parts = Self {
+                compared: Vec::new(),
+                logic: Vec::new(),
+                rest: each,
+            };
+        }
+        parts
+    }
+}
+
+/// The least logic that is worth going over the chunks twice.
+const WORTH: usize = 4;
