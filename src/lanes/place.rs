@@ -76,7 +76,9 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
         };
         (kind, bytes(class, lanes))
     };
-    let bits = starts.iter().filter(|reg| held[**reg].class() == Class::Bits);
+    let bits = starts
+        .iter()
+        .filter(|reg| held[**reg].class() == Class::Bits);
     let has_few_bits = bits.count() <= FEW_BITS;
     let mut by_end = std::collections::BinaryHeap::new();
     for reg in starts {

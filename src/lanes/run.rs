@@ -137,6 +137,9 @@ pub(crate) struct Machine<'a> {
     /// The lanes that the register of those that are live says.
     live: usize,
     banks: &'a [Bank],
+    /// What compiled code asks for of registers that are the same for all blocks.
+    #[cfg(target_arch = "x86_64")]
+    largest: Vec<u32>,
 }
 
 impl<'a> Machine<'a> {
@@ -151,6 +154,8 @@ impl<'a> Machine<'a> {
             windows: vec![(0, 0); program.windows + 1],
             live: usize::MAX,
             banks,
+            #[cfg(target_arch = "x86_64")]
+            largest: Vec::new(),
         };
         for &(at, held) in &program.settled {
             match held {
@@ -188,6 +193,14 @@ impl<'a> Machine<'a> {
             }
         }
         machine.go(&program.once, count, None);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(compiled) = &program.compiled {
+            let largest = |at: &u32| {
+                let chunks = &machine.registers[*at as usize / 64..][..count / CHUNK];
+                chunks.iter().map(|line| line.0[0]).max().unwrap_or(0)
+            };
+            machine.largest = compiled.settled().iter().map(largest).collect();
+        }
         machine
     }
 
@@ -273,6 +286,7 @@ impl<'a> Machine<'a> {
                 own: run.own.words,
                 constants: compiled.constants(),
                 numbers: compiled.numbers(),
+                largest: self.largest.as_ptr(),
                 end: run.window.1 * size_of::<Words>(),
                 interpret,
                 run: (&raw mut run).cast(),

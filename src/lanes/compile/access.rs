@@ -6,7 +6,7 @@
 
 use super::assembler::{Mark, Operand, at, indexed};
 use super::assign::{Assign, Held, Scratch, vector};
-use super::frame::{CONSTANTS, LANE};
+use super::frame::{CONSTANTS, LANE, REGISTERS};
 use super::micro::{Area, Bank, Home, Micro, Pattern, Value, Width};
 use iced_x86::{Code as X86, MemoryOperand, Register};
 
@@ -22,6 +22,23 @@ impl Assign<'_> {
             }
         };
         indexed(register, LANE, 1, 0)
+    }
+
+    /// As far from a pointer as the first word of a register's chunk says.
+    pub(super) fn pointed_from(&mut self, pointer: usize, place: u32) -> MemoryOperand {
+        let first = indexed(REGISTERS, LANE, 1, i64::from(place));
+        self.asm
+            .put(X86::Mov_r32_rm32, &[Register::EAX.into(), first.into()]);
+        let register = match self.pointers[pointer] {
+            Held::Register(register) => register,
+            Held::Stack(from) => {
+                let memory = at(Register::RSP, i64::from(from));
+                self.asm
+                    .put(X86::Mov_r64_rm64, &[Register::RCX.into(), memory.into()]);
+                Register::RCX
+            }
+        };
+        indexed(register, Register::RAX, 4, 0)
     }
 
     /// Stores words where they are wanted.

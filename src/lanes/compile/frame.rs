@@ -36,6 +36,8 @@ pub(crate) struct Frame {
     pub(crate) own: *mut u32,
     pub(crate) constants: *const u32,
     pub(crate) numbers: *const u32,
+    /// The largest first words of chunks, of the registers that code asks for.
+    pub(crate) largest: *const u32,
     /// Bytes of a vector of all chunks.
     pub(crate) end: usize,
     pub(crate) interpret: Interpret,
@@ -58,6 +60,8 @@ pub(super) struct Layout {
 pub(super) struct Pool {
     pub(super) words: Vec<u32>,
     found: HashMap<u32, u32>,
+    /// Registers whose largest first word is asked for, by place.
+    pub(super) settled: Vec<u32>,
 }
 
 impl Pool {
@@ -66,7 +70,18 @@ impl Pool {
         Self {
             words: [1, 2, 4].into_iter().flat_map(steps).collect(),
             found: HashMap::new(),
+            settled: Vec::new(),
         }
+    }
+
+    /// The number by which the largest first word of a register is known.
+    pub(super) fn largest(&mut self, place: u32) -> u32 {
+        let found = self.settled.iter().position(|one| *one == place);
+        let number = found.unwrap_or_else(|| {
+            self.settled.push(place);
+            self.settled.len() - 1
+        });
+        number as u32
     }
 
     /// Where a word is.
@@ -83,6 +98,7 @@ impl Frame {
     pub(super) const REGISTERS: i64 = offset_of!(Frame, registers) as i64;
     pub(super) const CONSTANTS: i64 = offset_of!(Frame, constants) as i64;
     pub(super) const NUMBERS: i64 = offset_of!(Frame, numbers) as i64;
+    pub(super) const LARGEST: i64 = offset_of!(Frame, largest) as i64;
     pub(super) const END: i64 = offset_of!(Frame, end) as i64;
     pub(super) const INTERPRET: i64 = offset_of!(Frame, interpret) as i64;
     pub(super) const RUN: i64 = offset_of!(Frame, run) as i64;

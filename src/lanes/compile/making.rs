@@ -9,7 +9,7 @@ use super::assembler::{Assembler, Mark, Operand, at, indexed};
 use super::assign::{self, Assign, POINTERS, without_unused};
 use super::frame::{BITS, CONSTANTS, END, FRAME, Frame, LANE, Layout, Pool, REGISTERS, TABLE};
 use super::micro::{Home, Micro};
-use super::select::{Known, Pointer, Select, Selection};
+use super::select::{First, Known, Pointer, Select, Selection};
 use super::stretch::{self, Parts, Piece};
 use iced_x86::{Code as X86, Register};
 use std::collections::HashMap;
@@ -355,8 +355,12 @@ impl Making<'_> {
             Home::Uniform(place) => at(REGISTERS, i64::from(place)),
             _ => at(REGISTERS, 0),
         };
-        self.asm
-            .put(X86::Mov_r32_rm32, &[EAX.into(), word(pointer.index).into()]);
+        match pointer.index {
+            First::Home(home) => self
+                .asm
+                .put(X86::Mov_r32_rm32, &[EAX.into(), word(home).into()]),
+            First::Each { .. } => self.asm.put(X86::Xor_r32_rm32, &[EAX.into(), EAX.into()]),
+        }
         if let Some(more) = pointer.more {
             self.asm
                 .put(X86::Add_r32_rm32, &[EAX.into(), word(more).into()]);
@@ -376,6 +380,17 @@ impl Making<'_> {
                 X86::Imul_r64_rm64_imm32,
                 &[RAX.into(), RAX.into(), bytes.into()],
             );
+        } else if let First::Each { largest, words } = pointer.index {
+            let all = at(FRAME, Frame::LARGEST);
+            self.asm.put(X86::Mov_r64_rm64, &[RCX.into(), all.into()]);
+            let largest = at(RCX, i64::from(largest) * 4);
+            self.asm
+                .put(X86::Mov_r32_rm32, &[Register::ECX.into(), largest.into()]);
+            let beyond = indexed(RCX, RAX, 1, i64::from(words));
+            self.asm.put(X86::Lea_r64_m, &[RCX.into(), beyond.into()]);
+            self.asm.put(X86::Cmp_r64_rm64, &[RCX.into(), RDX.into()]);
+            self.asm.branch(X86::Ja_rel32_64, slow);
+            self.asm.put(X86::Shl_rm64_imm8, &[RAX.into(), 2.into()]);
         } else {
             self.asm.put(X86::Shl_rm64_imm8, &[RAX.into(), 2.into()]);
             self.asm.put(X86::Shl_rm64_imm8, &[RDX.into(), 2.into()]);

@@ -4,7 +4,7 @@
 
 use super::super::op::{Class, Code, Memory, Op, Reg};
 use super::micro::{Area, Bank, Home, Kind, Pattern, Value};
-use super::select::{Pointer, Select};
+use super::select::{First, Pointer, Select};
 use iced_x86::Code as X86;
 
 impl Select<'_> {
@@ -29,10 +29,41 @@ impl Select<'_> {
     pub(super) fn pointer(&mut self, op: &Op, place: Reg, more: Option<Reg>) -> usize {
         let pointer = Pointer {
             area: Self::area(op),
-            index: self.home(place),
+            index: First::Home(self.home(place)),
             more: more.map(|more| self.home(more)),
             offset: op.offset.wrapping_sub(op.region.0),
         };
+        self.kept(pointer)
+    }
+
+    /// A pointer for what each chunk has its own first index of, in a register that is the same for all blocks.
+    fn settled(&mut self, op: &Op, place: Reg, more: Option<Reg>) -> Option<(usize, u32, Pattern)> {
+        let reg = place.0 as usize;
+        let is_settled =
+            self.class(place) == Class::Varying && self.known.places.lives[reg].is_none();
+        let pattern = self.pattern(place);
+        let words = match pattern {
+            Pattern::Same => 1,
+            Pattern::Next => 16,
+            Pattern::Perhaps(_) => return None,
+        };
+        if !is_settled || op.memory == Memory::Own {
+            return None;
+        }
+        let at = self.known.places.at[reg] as u32;
+        let pointer = Pointer {
+            area: Self::area(op),
+            index: First::Each {
+                largest: self.constants.largest(at),
+                words,
+            },
+            more: more.map(|more| self.home(more)),
+            offset: op.offset.wrapping_sub(op.region.0),
+        };
+        Some((self.kept(pointer), at, pattern))
+    }
+
+    fn kept(&mut self, pointer: Pointer) -> usize {
         let pointers = &mut self.found.pointers;
         pointers
             .iter()
@@ -132,6 +163,15 @@ impl Select<'_> {
             self.push(Kind::Load { pointer }, Some(dst), &[]);
             return dst;
         }
+        if let Some((pointer, place, pattern)) = self.settled(op, place, more) {
+            let kind = Kind::LoadFrom {
+                pointer,
+                place,
+                pattern,
+            };
+            self.push(kind, Some(dst), &[]);
+            return dst;
+        }
         let index = self.index(op, place, more);
         let length = self.length(area);
         if is_own {
@@ -176,6 +216,12 @@ impl Select<'_> {
         if (is_own && address == Class::Uniform) || (!is_own && address == Class::Run(1)) {
             let pointer = self.pointer(op, place, more);
             self.push(Kind::Store { pointer }, None, &sources);
+            return;
+        }
+        if self.pattern(place) == Pattern::Next
+            && let Some((pointer, place, _)) = self.settled(op, place, more)
+        {
+            self.push(Kind::StoreFrom { pointer, place }, None, &sources);
             return;
         }
         let index = self.index(op, place, more);

@@ -100,6 +100,17 @@ pub(super) enum Kind {
     Store {
         pointer: usize,
     },
+    /// Words, or one of them for all lanes, so far from a pointer as the first word of a register's chunk says.
+    LoadFrom {
+        pointer: usize,
+        place: u32,
+        pattern: Pattern,
+    },
+    /// Sources: the words and perhaps a mask.
+    StoreFrom {
+        pointer: usize,
+        place: u32,
+    },
     /// Sources: the index of each lane, from the start of the area.
     Gather {
         area: Area,

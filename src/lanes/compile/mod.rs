@@ -45,6 +45,7 @@ pub(super) struct Compiled {
     code: Mmap,
     constants: Vec<u32>,
     numbers: Vec<u32>,
+    settled: Vec<u32>,
 }
 
 /// What code is made from.
@@ -108,6 +109,7 @@ impl Compiled {
         Some(Self {
             code: making.asm.assemble()?,
             constants: making.pool.words,
+            settled: making.pool.settled,
             numbers: (0..source.lanes as u32).collect(),
         })
     }
@@ -124,6 +126,11 @@ impl Compiled {
 
     pub(super) fn numbers(&self) -> *const u32 {
         self.numbers.as_ptr()
+    }
+
+    /// Places of registers, the same for all blocks, of whose chunks it asks the largest first word.
+    pub(super) fn settled(&self) -> &[u32] {
+        &self.settled
     }
 
     /// Runs a block.

@@ -4,7 +4,7 @@
 
 use super::assembler::Operand;
 use super::assign::{Assign, vector};
-use super::micro::{Bank, Home, Kind, Micro, Signs, Value, Width};
+use super::micro::{Bank, Home, Kind, Micro, Pattern, Signs, Value, Width};
 use iced_x86::{Code as X86, Register};
 
 impl Assign<'_> {
@@ -66,8 +66,7 @@ impl Assign<'_> {
                 match (self.places[mask.0 as usize], self.homes[mask.0 as usize]) {
                     (None, Some(home)) => {
                         let memory = self.memory(home);
-                        self.asm
-                            .put(X86::Cmp_rm16_imm8, &[memory.into(), 0.into()]);
+                        self.asm.put(X86::Cmp_rm16_imm8, &[memory.into(), 0.into()]);
                     }
                     _ => {
                         let index = self.register(mask);
@@ -91,6 +90,29 @@ impl Assign<'_> {
             Kind::Store { pointer } => {
                 let words = self.register(micro.sources[0]);
                 let to = self.pointed(pointer);
+                match micro.sources.get(1) {
+                    Some(mask) => self.store_where(to, words, *mask),
+                    None => self.store(to, words, None),
+                }
+            }
+            Kind::LoadFrom {
+                pointer,
+                place,
+                pattern,
+            } => {
+                let Some(dst) = micro.dst else { return };
+                let index = self.result(dst);
+                let from = self.pointed_from(pointer, place);
+                let code = match pattern {
+                    Pattern::Same => X86::EVEX_Vpbroadcastd_zmm_k1z_xmmm32,
+                    _ => X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512,
+                };
+                let dst = self.zmm(index);
+                self.asm.put(code, &[dst, from.into()]);
+            }
+            Kind::StoreFrom { pointer, place } => {
+                let words = self.register(micro.sources[0]);
+                let to = self.pointed_from(pointer, place);
                 match micro.sources.get(1) {
                     Some(mask) => self.store_where(to, words, *mask),
                     None => self.store(to, words, None),

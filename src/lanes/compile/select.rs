@@ -27,11 +27,20 @@ pub(super) struct Known<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pointer {
     pub(super) area: Area,
-    /// Where the index of the first lane is.
-    pub(super) index: Home,
+    pub(super) index: First,
     /// What is added to it, if anything, and the words besides.
     pub(super) more: Option<Home>,
     pub(super) offset: u32,
+}
+
+/// Where the index of the first lane comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum First {
+    /// All chunks go on from this one.
+    Home(Home),
+    /// Each chunk has one of its own, from registers that are the same for all blocks: so many words from there on, with
+    /// the largest of them known by this number.
+    Each { largest: u32, words: u32 },
 }
 
 /// The instructions of a stretch.

@@ -103,7 +103,9 @@ fn numbers_come_from_the_lane_that_is_named() {
     };
     assert_eq!(words("", body), expect(right));
     let body = "let up = subgroupShuffleUp(i, 3u);
-        let down = subgroupShuffleDown(i, 2u);
+        // What there is no invocation for is left open.
+        let found = subgroupShuffleDown(i, 2u);
+        let down = select(0u, found, lane < 30u && i < 38u);
         let across = subgroupShuffleXor(i, 4u);
         out[i] = up + down * 100u + across * 10000u;";
     let right = |i: u32| {
@@ -114,6 +116,18 @@ fn numbers_come_from_the_lane_that_is_named() {
         up + down * 100 + (i ^ 4) * 10_000
     };
     assert_eq!(words("", body), expect(right));
+}
+
+#[test]
+fn an_invocation_that_takes_no_part_can_be_read() {
+    let body = "var found = 7u;
+        if lane < 20u { found = subgroupShuffle(i, lane + 1u); }
+        out[i] = found;";
+    let right = |i: u32| if i % 32 < 20 && i < 39 { i + 1 } else { 7 };
+    let found = words("", body);
+    let expected = expect(right);
+    // The last invocation of the workgroup reads one that isn't there.
+    assert_eq!(found[..39], expected[..39]);
 }
 
 #[test]
