@@ -7,6 +7,32 @@
 
 use super::processor::{Floats, Processor, lanes};
 
+/// `(e^r - 1 - r) / r^2`: a polynomial's coefficients, the highest power first.
+pub(super) const EXPONENTIAL: [f32; 6] = [
+    1.987_569_1e-4,
+    1.398_199_9e-3,
+    8.333_452e-3,
+    4.166_579_6e-2,
+    0.166_666_65,
+    0.5,
+];
+/// `(ln(1 + p) - p + p^2 / 2) / p^3`: a polynomial's coefficients, the highest power first.
+pub(super) const LOGARITHM: [f32; 9] = [
+    7.037_683_6e-2,
+    -0.115_146_1,
+    0.116_769_99,
+    -0.124_201_41,
+    0.142_493_23,
+    -0.166_680_57,
+    0.200_007_15,
+    -0.249_999_94,
+    0.333_333_3,
+];
+/// `(sin(r) - r) / r^3`, of the square: a polynomial's coefficients, the highest power first.
+pub(super) const SINE: [f32; 3] = [-1.951_529_6e-4, 8.332_161e-3, -0.166_666_55];
+/// `(cos(r) - 1 + r^2 / 2) / r^4`, of the square: a polynomial's coefficients, the highest power first.
+pub(super) const COSINE: [f32; 3] = [2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2];
+
 /// `a * b + c`, rounded once where the processor can.
 #[inline(always)]
 fn fused<P: Processor>(a: Floats, b: Floats, c: Floats) -> Floats {
@@ -39,17 +65,7 @@ fn rounded(x: Floats) -> Floats {
 /// `e^r 2^n` for a small r and an integer n.
 #[inline(always)]
 fn power<P: Processor>(r: Floats, n: Floats) -> Floats {
-    let p = polynomial::<P>(
-        r,
-        &[
-            1.987_569_1e-4,
-            1.398_199_9e-3,
-            8.333_452e-3,
-            4.166_579_6e-2,
-            0.166_666_65,
-            0.5,
-        ],
-    );
+    let p = polynomial::<P>(r, &EXPONENTIAL);
     let square = lanes(|i| r[i] * r[i]);
     let rest = fused::<P>(p, square, r);
     lanes(|i| {
@@ -96,20 +112,7 @@ fn log_parts<P: Processor>(x: Floats) -> (Floats, Floats) {
     let part: Floats = lanes(|i| {
         f32::from_bits(scaled[i].to_bits().wrapping_sub((exponent[i] << 23) as u32)) - 1.0
     });
-    let p = polynomial::<P>(
-        part,
-        &[
-            7.037_683_6e-2,
-            -0.115_146_1,
-            0.116_769_99,
-            -0.124_201_41,
-            0.142_493_23,
-            -0.166_680_57,
-            0.200_007_15,
-            -0.249_999_94,
-            0.333_333_3,
-        ],
-    );
+    let p = polynomial::<P>(part, &LOGARITHM);
     let square: Floats = lanes(|i| part[i] * part[i]);
     let cube: Floats = lanes(|i| part[i] * square[i]);
     let rest = fused::<P>(square, [-0.5; 16], lanes(|i| cube[i] * p[i]));
@@ -172,9 +175,9 @@ fn near_angles<P: Processor>(x: Floats) -> (Floats, Floats) {
     let r = fused::<P>(quarters, [-4.837_513e-4; 16], r);
     let r = fused::<P>(quarters, [-7.549_79e-8; 16], r);
     let square: Floats = lanes(|i| r[i] * r[i]);
-    let s = polynomial::<P>(square, &[-1.951_529_6e-4, 8.332_161e-3, -0.166_666_55]);
+    let s = polynomial::<P>(square, &SINE);
     let sine = fused::<P>(s, lanes(|i| square[i] * r[i]), r);
-    let c = polynomial::<P>(square, &[2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2]);
+    let c = polynomial::<P>(square, &COSINE);
     let fourth = lanes(|i| square[i] * square[i]);
     let low = fused::<P>(square, [-0.5; 16], [1.0; 16]);
     let cosine = fused::<P>(c, fourth, low);

@@ -4,6 +4,7 @@
 //!
 //! Invariant: errors stay below what the WGSL specification allows ("Accuracy of built-in functions").
 
+use super::super::functions::{COSINE, EXPONENTIAL, LOGARITHM, SINE};
 use super::super::op::Code;
 use super::micro::{Signs, Value};
 use super::select::Select;
@@ -51,17 +52,7 @@ impl Select<'_> {
 
     /// `e^r 2^n` for a small r and an integer n.
     fn power(&mut self, r: Value, n: Value) -> Value {
-        let p = self.polynomial(
-            r,
-            &[
-                1.987_569_1e-4,
-                1.398_199_9e-3,
-                8.333_452e-3,
-                4.166_579_6e-2,
-                0.166_666_65,
-                0.5,
-            ],
-        );
+        let p = self.polynomial(r, &EXPONENTIAL);
         let square = self.mul(r, r);
         let rest = self.fused(Signs::Add, p, square, r);
         let one = self.float(1.0);
@@ -114,20 +105,7 @@ impl Select<'_> {
         let more = self.add(exponent, one);
         let exponent = self.choose(is_high, more, exponent);
         let part = self.sub(part, one);
-        let p = self.polynomial(
-            part,
-            &[
-                7.037_683_6e-2,
-                -0.115_146_1,
-                0.116_769_99,
-                -0.124_201_41,
-                0.142_493_23,
-                -0.166_680_57,
-                0.200_007_15,
-                -0.249_999_94,
-                0.333_333_3,
-            ],
-        );
+        let p = self.polynomial(part, &LOGARITHM);
         let square = self.mul(part, part);
         let cube = self.mul(part, square);
         let high = self.mul(cube, p);
@@ -171,10 +149,10 @@ impl Select<'_> {
         // Of angles beyond some millions nothing is known, but sines stay sines.
         let r = self.between(r, -0.8, 0.8);
         let square = self.mul(r, r);
-        let s = self.polynomial(square, &[-1.951_529_6e-4, 8.332_161e-3, -0.166_666_55]);
+        let s = self.polynomial(square, &SINE);
         let cube = self.mul(square, r);
         let sine = self.fused(Signs::Add, s, cube, r);
-        let c = self.polynomial(square, &[2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2]);
+        let c = self.polynomial(square, &COSINE);
         let fourth = self.mul(square, square);
         let (half, one) = (self.float(0.5), self.float(1.0));
         let low = self.fused(Signs::From, square, half, one);
