@@ -10,7 +10,7 @@ mod random;
 mod shrink;
 mod tree;
 
-use divvy::device::gpu::find_gpus;
+use divvy::device::gpu::{FoundGpu, find_gpus};
 use divvy::{Kernel, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
 use oracle::Memory;
@@ -140,7 +140,11 @@ fn watch(seeds: &[u64], ends: &mpsc::Receiver<()>) {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let gpus = find_gpus().len();
+    let are_exact: Vec<bool> = find_gpus()
+        .iter()
+        .map(FoundGpu::keeps_integer_rules)
+        .collect();
+    let gpus = are_exact.len();
     let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
     let (first, count) = (
         number("DIVVY_FUZZ_SEED", 1),
@@ -159,7 +163,10 @@ fn main() {
                 shard(&format!("gpu{gpu}"), first, count / PER_GPU_KERNEL, i)
             };
             let trial = Trial::test(format!("kernels{i}::gpu{gpu}"), test);
-            trials.push(trial.with_ignored_flag(gpus == 0 && !is_required));
+            trials.push(trial.with_ignored_flag(match are_exact.get(gpu) {
+                Some(is_exact) => !is_exact,
+                None => !is_required,
+            }));
         }
     }
     libtest_mimic::run(&arguments, trials).exit();

@@ -139,10 +139,19 @@ fn check_whole(whole: &Whole, runtime: &Runtime) -> Result<(), Box<dyn Error>> {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let gpus = find_gpus().len();
+    // Where the rules for integers don't hold there is nothing to compare with.
+    let found = find_gpus();
+    let exact = (0..found.len()).filter(|i| found[*i].keeps_integer_rules());
+    let mut gpus: Vec<(usize, bool)> = exact.map(|i| (i, true)).collect();
+    if gpus.is_empty() {
+        gpus.push((0, false));
+    }
     let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
     let mut devices = vec![(Lazy::new("cpu".to_owned()), true)];
-    devices.extend((0..gpus.max(1)).map(|i| (Lazy::new(format!("gpu{i}")), i < gpus)));
+    devices.extend(
+        gpus.iter()
+            .map(|(i, is_there)| (Lazy::new(format!("gpu{i}")), *is_there)),
+    );
     let mut trials = Vec::new();
     let mut add = |name: &str, run: Run| {
         for (device, is_there) in &devices {

@@ -33,6 +33,13 @@ impl FoundGpu {
             DeviceKind::Gpu
         }
     }
+
+    /// Whether WGSL's rules hold at the edges of integers, such as a division by zero. OpenGL leaves these open, and nothing
+    /// is added to kernels there.
+    #[must_use]
+    pub fn keeps_integer_rules(&self) -> bool {
+        self.info.backend != Backend::Gl
+    }
 }
 
 /// Every GPU of the machine, software ones last. Empty where there is none, or no driver.
