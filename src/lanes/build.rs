@@ -272,7 +272,7 @@ impl Builder {
         let level = operands().map(|i| self.levels[i]).max();
         let level = level.unwrap_or(Level::Dispatch);
         let has_cells = operands().any(|i| self.cells[i]);
-        let is_one_word = matches!(class, Class::Uniform | Class::Run(_));
+        let is_one_word = class.is_one_word();
         let goes_before = match level {
             Level::Dispatch => true,
             Level::Block => is_one_word || (self.loops > 0 && op.code.is_cheap()),

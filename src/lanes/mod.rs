@@ -260,9 +260,9 @@ impl Program {
             .iter()
             .map(places)
             .find(|(lanes, places)| {
-                near(*lanes, places) <= NEAR_BYTES
+                layout == Layout::Workgroup
                     || Some(lanes) == ROW_LANES.last()
-                    || layout == Layout::Workgroup
+                    || near(*lanes, places) <= NEAR_BYTES
             })
             .ok_or_else(|| Unsupported::new("blocks without lanes".to_owned()))?;
         let is_used = |(at, held): (&usize, &Held)| (*at != usize::MAX).then_some((*at, *held));

@@ -29,6 +29,13 @@ pub(crate) enum Class {
     Bits,
 }
 
+impl Class {
+    /// Whether it is held as one word, whatever the lanes make of it.
+    pub(crate) fn is_one_word(self) -> bool {
+        matches!(self, Class::Uniform | Class::Run(_))
+    }
+}
+
 /// Where a register's content comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {

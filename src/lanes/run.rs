@@ -87,10 +87,7 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
         };
         Step {
             code: op.code,
-            is_uniform: op
-                .dst
-                .map(class)
-                .is_some_and(|class| matches!(class, Class::Uniform | Class::Run(_))),
+            is_uniform: op.dst.map(class).is_some_and(Class::is_one_word),
             has_result: op.dst.is_some(),
             address: address.map_or(Class::Uniform, class),
             memory: op.memory,

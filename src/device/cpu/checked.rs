@@ -5,16 +5,13 @@
 //!
 //! Invariant: a kernel runs to its end, whatever is found.
 
-use super::body::fill;
+use super::in_host_memory;
 use super::lanes::{Blocks, banks, values};
-use crate::device::{
-    Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, allocate, in_order,
-};
+use crate::device::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing};
 use crate::kernel::Kernel;
 use crate::lanes::{Machine, Program, Watch};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 /// The CPU as a checked runtime has it: runs the WGSL of kernels, never a native body, on one thread, with every access
 /// checked.
@@ -99,21 +96,6 @@ impl Device for CheckedCpu {
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
-        in_order(tasks, done, |task| {
-            let start = Instant::now();
-            match task {
-                Task::Run(run) => self.run(run)?,
-                Task::Fill(storage, word) => {
-                    allocate(storage, &self.info.name)?;
-                    fill(storage, *word);
-                }
-                // As for the CPU otherwise: its memory is the host's.
-                Task::Upload(..) | Task::Download(..) | Task::Free(_) => {}
-            }
-            Ok(Timing {
-                seconds: start.elapsed().as_secs_f64(),
-                ..Timing::default()
-            })
-        });
+        in_host_memory(&self.info.name, tasks, done, |run| self.run(run));
     }
 }

@@ -105,23 +105,36 @@ impl Device for CpuDevice {
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
-        in_order(tasks, done, |task| {
-            let start = Instant::now();
-            match task {
-                Task::Run(run) => self.pool.install(|| self.cores.run(&self.info.name, run))?,
-                Task::Fill(storage, word) => {
-                    allocate(storage, &self.info.name)?;
-                    fill(storage, *word);
-                }
-                // The host's memory is the CPU's own: there is nothing to copy, and buffers free themselves.
-                Task::Upload(..) | Task::Download(..) | Task::Free(_) => {}
-            }
-            Ok(Timing {
-                seconds: start.elapsed().as_secs_f64(),
-                ..Timing::default()
-            })
+        let name = &self.info.name;
+        in_host_memory(name, tasks, done, |run| {
+            self.pool.install(|| self.cores.run(name, run))
         });
     }
+}
+
+/// Does the tasks of a device whose memory is the host's, one after the other; how it runs kernels is its own affair.
+fn in_host_memory(
+    device: &str,
+    tasks: &[Task],
+    done: &mut dyn FnMut(usize, Result<Timing, DeviceError>),
+    run_kernel: impl Fn(&Run) -> Result<(), DeviceError>,
+) {
+    in_order(tasks, done, |task| {
+        let start = Instant::now();
+        match task {
+            Task::Run(run) => run_kernel(run)?,
+            Task::Fill(storage, word) => {
+                allocate(storage, device)?;
+                fill(storage, *word);
+            }
+            // There is nothing to copy, and buffers free themselves.
+            Task::Upload(..) | Task::Download(..) | Task::Free(_) => {}
+        }
+        Ok(Timing {
+            seconds: start.elapsed().as_secs_f64(),
+            ..Timing::default()
+        })
+    });
 }
 
 #[cfg(test)]

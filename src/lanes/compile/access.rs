@@ -12,15 +12,7 @@ use iced_x86::{Code as X86, MemoryOperand, Register};
 
 impl Assign<'_> {
     pub(super) fn pointed(&mut self, pointer: usize) -> MemoryOperand {
-        let register = match self.pointers[pointer] {
-            Held::Register(register) => register,
-            Held::Stack(from) => {
-                let memory = at(Register::RSP, i64::from(from));
-                self.asm
-                    .put(X86::Mov_r64_rm64, &[Register::RAX.into(), memory.into()]);
-                Register::RAX
-            }
-        };
+        let register = self.pointer_in(pointer, Register::RAX);
         indexed(register, LANE, 1, 0)
     }
 
@@ -29,37 +21,32 @@ impl Assign<'_> {
         let first = indexed(REGISTERS, LANE, 1, i64::from(place));
         self.asm
             .put(X86::Mov_r32_rm32, &[Register::EAX.into(), first.into()]);
-        let register = match self.pointers[pointer] {
+        let register = self.pointer_in(pointer, Register::RCX);
+        indexed(register, Register::RAX, 4, 0)
+    }
+
+    /// The register that a pointer is in; this one if it has to be brought there.
+    fn pointer_in(&mut self, pointer: usize, or: Register) -> Register {
+        match self.pointers[pointer] {
             Held::Register(register) => register,
             Held::Stack(from) => {
                 let memory = at(Register::RSP, i64::from(from));
-                self.asm
-                    .put(X86::Mov_r64_rm64, &[Register::RCX.into(), memory.into()]);
-                Register::RCX
+                self.asm.put(X86::Mov_r64_rm64, &[or.into(), memory.into()]);
+                or
             }
-        };
-        indexed(register, Register::RAX, 4, 0)
+        }
     }
 
     /// Stores words where they are wanted.
     pub(super) fn store(&mut self, to: MemoryOperand, words: usize, mask: Option<usize>) {
-        let words = self.zmm(words);
-        let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
         let Some(mask) = mask else {
-            self.asm.put(code, &[to.into(), words]);
+            let words = self.zmm(words);
+            self.asm
+                .put(X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm, &[to.into(), words]);
             return;
         };
-        let (all, done) = (self.asm.mark(), self.asm.mark());
-        let k = self.k(mask);
-        self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
-        self.asm.branch(X86::Je_rel32_64, done);
-        self.asm.branch(X86::Jb_rel32_64, all);
-        let mask = self.masks.register(mask);
-        self.asm.put_masked(code, &[to.into(), words], mask, false);
-        self.asm.branch(X86::Jmp_rel32_64, done);
-        self.asm.place(all);
-        self.asm.put(code, &[to.into(), words]);
-        self.asm.place(done);
+        let all = self.asm.mark();
+        self.store_some(to, words, mask, all);
     }
 
     /// Stores words for the lanes of a mask, which is looked at where it is.
@@ -72,17 +59,25 @@ impl Assign<'_> {
         };
         let scratch = self.scratch(Bank::Mask);
         let memory = self.memory(home);
-        let (all, done) = (self.asm.mark(), self.asm.mark());
-        let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
-        let words = self.zmm(words);
+        let all = self.asm.mark();
         self.asm
             .put(X86::Cmp_rm16_imm8, &[memory.into(), (-1).into()]);
         self.asm.branch(X86::Je_rel32_64, all);
         let k = self.k(scratch);
         self.asm.put(X86::VEX_Kmovw_kr_km16, &[k, memory.into()]);
+        self.store_some(to, words, scratch, all);
+    }
+
+    /// Stores words for the lanes of a mask; for all of them from the mark on, which is placed here.
+    fn store_some(&mut self, to: MemoryOperand, words: usize, mask: usize, all: Mark) {
+        let done = self.asm.mark();
+        let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
+        let words = self.zmm(words);
+        let k = self.k(mask);
         self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
         self.asm.branch(X86::Je_rel32_64, done);
-        let mask = self.masks.register(scratch);
+        self.asm.branch(X86::Jb_rel32_64, all);
+        let mask = self.masks.register(mask);
         self.asm.put_masked(code, &[to.into(), words], mask, false);
         self.asm.branch(X86::Jmp_rel32_64, done);
         self.asm.place(all);

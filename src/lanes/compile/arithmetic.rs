@@ -226,8 +226,7 @@ impl Select<'_> {
                 let (one, minus_one) = (self.float(1.0), self.float(-1.0));
                 let above = self.less(zero, a);
                 let below = self.less(a, zero);
-                let sign =
-                    self.masked(EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, None, above, &[one, one]);
+                let sign = self.masked(EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, above, &[one, one]);
                 self.choose(below, minus_one, sign)
             }
             Code::Neg => {
@@ -275,12 +274,7 @@ impl Select<'_> {
                 let a = self.one(op);
                 let is_number =
                     self.test(EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae, Some(7), &[a, a]);
-                let words = self.masked(
-                    EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae,
-                    None,
-                    is_number,
-                    &[a],
-                );
+                let words = self.masked(EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae, is_number, &[a]);
                 let limit = self.float(2_147_483_648.0);
                 let is_above = self.test(
                     EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae,
@@ -429,11 +423,6 @@ impl Select<'_> {
             return self.choose(is_some, quotient, a);
         }
         let product = self.vector(EVEX_Vpmulld_zmm_k1z_zmm_zmmm512b32, &[quotient, b]);
-        self.masked(
-            EVEX_Vpsubd_zmm_k1z_zmm_zmmm512b32,
-            None,
-            is_some,
-            &[a, product],
-        )
+        self.masked(EVEX_Vpsubd_zmm_k1z_zmm_zmmm512b32, is_some, &[a, product])
     }
 }

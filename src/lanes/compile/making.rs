@@ -2,9 +2,8 @@
 //!
 //! Invariant: between stretches all that is needed later is in its place in memory.
 
-use super::super::op::{Class, Code, Held, Input, Memory, Op, Reg};
+use super::super::op::{Class, Code, Memory, Op, Reg};
 use super::super::place::bytes;
-use super::Source;
 use super::assembler::{Assembler, Mark, Operand, at, indexed};
 use super::assign::{self, Assign, POINTERS, without_unused};
 use super::frame::{BITS, CONSTANTS, END, FRAME, Frame, LANE, Layout, Pool, REGISTERS, TABLE};
@@ -16,13 +15,14 @@ use std::collections::HashMap;
 
 /// Code on the way.
 pub(super) struct Making<'a> {
-    pub(super) source: Source<'a>,
     pub(super) known: Known<'a>,
     pub(super) layout: Layout,
     pub(super) asm: Assembler,
     pub(super) pool: Pool,
     pub(super) labels: HashMap<u32, Mark>,
     pub(super) steps: Vec<usize>,
+    /// Where the lanes are that a block has, if anything asks.
+    pub(super) live: Option<usize>,
     /// By depth: the lanes that a loop is for.
     pub(super) masks: Vec<(u32, Reg)>,
     /// What is put behind the rest.
@@ -144,11 +144,11 @@ impl Making<'_> {
     }
 
     fn class(&self, reg: Reg) -> Class {
-        self.source.held[reg.0 as usize].class()
+        self.known.held[reg.0 as usize].class()
     }
 
     fn place_of(&self, reg: Reg) -> i64 {
-        self.source.places.at[reg.0 as usize] as i64
+        self.known.places.at[reg.0 as usize] as i64
     }
 
     fn label(&mut self, op: &Op) -> Mark {
@@ -157,7 +157,7 @@ impl Making<'_> {
     }
 
     fn control(&mut self, place: usize) {
-        let op = self.source.ops[place];
+        let op = self.known.ops[place];
         match op.code {
             Code::Label => {
                 let mark = self.label(&op);
@@ -201,19 +201,12 @@ impl Making<'_> {
         let [zmm, part] = [0, 1].map(|i| Operand::Register(Register::ZMM0 + i));
         let from = self.place_of(mask);
         // Bits of chunks that the block doesn't have are anything.
-        let live = self
-            .source
-            .held
-            .iter()
-            .position(|held| *held == Held::Input(Input::Live))
-            .map(|live| self.source.places.at[live])
-            .filter(|place| *place != usize::MAX);
-        for offset in (0..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
+        for offset in (0..bytes(Class::Bits, self.known.lanes) as i64).step_by(64) {
             let into = if offset == 0 { zmm } else { part };
             let bits = at(REGISTERS, from + offset);
             self.asm
                 .put(X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512, &[into, bits.into()]);
-            if let Some(live) = live {
+            if let Some(live) = self.live {
                 let live = at(REGISTERS, live as i64 + offset);
                 self.asm.put(
                     X86::EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32,
@@ -233,9 +226,9 @@ impl Making<'_> {
     }
 
     fn stretch(&mut self, range: (usize, usize), once: &[usize], each: Vec<usize>) {
-        let Source {
+        let Known {
             ops, held, places, ..
-        } = self.source;
+        } = self.known;
         let is_logic = each.iter().all(|place| stretch::is_logic(ops[*place].code));
         let parts = if is_logic || !self.masks.is_empty() {
             Parts {
@@ -328,7 +321,7 @@ impl Making<'_> {
                 REGISTERS,
                 BITS,
                 1,
-                self.source.places.at[mask.0 as usize] as i64,
+                self.known.places.at[mask.0 as usize] as i64,
             );
             assign.put(X86::Cmp_rm16_imm8, &[word.into(), 0.into()]);
             assign.branch(X86::Je_rel32_64, start);
@@ -375,7 +368,7 @@ impl Making<'_> {
         if pointer.area.memory == Memory::Own {
             self.asm.put(X86::Cmp_r64_rm64, &[RAX.into(), RDX.into()]);
             self.asm.branch(X86::Jae_rel32_64, slow);
-            let bytes = self.source.lanes as i32 * 4;
+            let bytes = self.known.lanes as i32 * 4;
             self.asm.put(
                 X86::Imul_r64_rm64_imm32,
                 &[RAX.into(), RAX.into(), bytes.into()],
@@ -417,11 +410,11 @@ impl Making<'_> {
 
     /// Logic on the bits of all lanes.
     fn logic(&mut self, place: usize) {
-        let op = self.source.ops[place];
+        let op = self.known.ops[place];
         let Some(dst) = op.dst else { return };
         let [zero, one, two] = [0, 1, 2].map(|i| Operand::Register(Register::ZMM0 + i));
         let load = X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512;
-        for from in (0..bytes(Class::Bits, self.source.lanes) as i64).step_by(64) {
+        for from in (0..bytes(Class::Bits, self.known.lanes) as i64).step_by(64) {
             let memory = |this: &Self, i: usize| {
                 let reg = op.operands[i].unwrap_or(dst);
                 let offset = if this.class(reg) == Class::Bits {
@@ -480,7 +473,7 @@ impl Making<'_> {
     fn skip(&mut self, each: &[usize]) {
         use Register::{EAX, ECX, EDX};
         for place in each {
-            let op = self.source.ops[*place];
+            let op = self.known.ops[*place];
             let Some(dst) = op.dst.filter(|dst| self.class(*dst) == Class::Bits) else {
                 continue;
             };

@@ -83,7 +83,7 @@ impl Select<'_> {
         if offset == 0 {
             return Some(self.words(more));
         }
-        if let Some(value) = self.adjusted.get(&(Some(more), offset)) {
+        if let Some(value) = self.adjusted.get(&(more, offset)) {
             return Some(*value);
         }
         let was_before = std::mem::replace(&mut self.is_before, true);
@@ -94,7 +94,7 @@ impl Select<'_> {
         );
         let kept = self.on_stack(sum);
         self.is_before = was_before;
-        self.adjusted.insert((Some(more), offset), kept);
+        self.adjusted.insert((more, offset), kept);
         Some(kept)
     }
 

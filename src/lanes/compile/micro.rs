@@ -138,6 +138,41 @@ pub(super) enum Kind {
     },
 }
 
+impl Kind {
+    /// An instruction on whole vectors, the last of which may be in memory.
+    pub(super) fn plain(code: X86, immediate: Option<u8>) -> Self {
+        Kind::Plain {
+            code,
+            immediate,
+            widths: [Width::Whole; 3],
+            may_read_memory: true,
+            is_masked: false,
+        }
+    }
+
+    /// One whose sources are in registers.
+    pub(super) fn of_registers(code: X86, immediate: Option<u8>, widths: [Width; 3]) -> Self {
+        Kind::Plain {
+            code,
+            immediate,
+            widths,
+            may_read_memory: false,
+            is_masked: false,
+        }
+    }
+
+    /// One for the lanes of its first source.
+    pub(super) fn masked(code: X86) -> Self {
+        Kind::Plain {
+            code,
+            immediate: None,
+            widths: [Width::Whole; 3],
+            may_read_memory: true,
+            is_masked: true,
+        }
+    }
+}
+
 /// An instruction, or a few that stay together.
 #[derive(Clone, Debug)]
 pub(super) struct Micro {

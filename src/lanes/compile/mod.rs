@@ -27,7 +27,7 @@ mod strides;
 
 pub(crate) use frame::Frame;
 
-use super::op::{Code, Held, Op};
+use super::op::{Code, Held, Input, Op};
 use super::place::{Places, bytes};
 use super::processor::Level;
 use assembler::Assembler;
@@ -79,7 +79,6 @@ impl Compiled {
         }
         let strides = Strides::new(source.once, source.ops, source.held, source.workgroup);
         let mut making = Making {
-            source: *source,
             known: Known {
                 ops: source.ops,
                 held: source.held,
@@ -96,6 +95,12 @@ impl Compiled {
             pool: Pool::new(),
             labels: HashMap::new(),
             steps: step_numbers(source.ops),
+            live: source
+                .held
+                .iter()
+                .position(|held| *held == Held::Input(Input::Live))
+                .map(|live| source.places.at[live])
+                .filter(|place| *place != usize::MAX),
             masks: Vec::new(),
             aside: Vec::new(),
             stack: 0,

@@ -70,7 +70,7 @@ pub(super) struct Select<'a> {
     /// Whether what is made now is done once.
     pub(super) is_before: bool,
     /// Stack slots of what is computed once for the chunks.
-    pub(super) adjusted: HashMap<(Option<Reg>, u32), Value>,
+    pub(super) adjusted: HashMap<(Reg, u32), Value>,
     pub(super) lengths: HashMap<Area, Value>,
     /// Where registers are written that aren't written again.
     last_writes: HashSet<usize>,
@@ -118,7 +118,7 @@ impl<'a> Select<'a> {
     }
 
     pub(super) fn is_one_word(&self, reg: Reg) -> bool {
-        matches!(self.class(reg), Class::Uniform | Class::Run(_))
+        self.class(reg).is_one_word()
     }
 
     pub(super) fn known_word(&self, reg: Reg) -> Option<u32> {
@@ -205,67 +205,38 @@ impl<'a> Select<'a> {
         }
     }
 
-    pub(super) fn plain(
-        &mut self,
-        code: X86,
-        immediate: Option<u8>,
-        bank: Bank,
-        sources: &[Value],
-    ) -> Value {
+    /// What an instruction gives.
+    fn made(&mut self, bank: Bank, kind: Kind, sources: &[Value]) -> Value {
         let dst = self.value(bank, None);
-        let kind = Kind::Plain {
-            code,
-            immediate,
-            widths: [Width::Whole; 3],
-            may_read_memory: true,
-            is_masked: false,
-        };
         self.push(kind, Some(dst), sources);
         dst
     }
 
     /// An instruction on vectors.
     pub(super) fn vector(&mut self, code: X86, sources: &[Value]) -> Value {
-        self.plain(code, None, Bank::Vector, sources)
+        self.made(Bank::Vector, Kind::plain(code, None), sources)
     }
 
     pub(super) fn vector_by(&mut self, code: X86, immediate: u8, sources: &[Value]) -> Value {
-        self.plain(code, Some(immediate), Bank::Vector, sources)
+        self.made(Bank::Vector, Kind::plain(code, Some(immediate)), sources)
     }
 
     /// An instruction from vectors to a mask.
     pub(super) fn test(&mut self, code: X86, immediate: Option<u8>, sources: &[Value]) -> Value {
-        self.plain(code, immediate, Bank::Mask, sources)
+        self.made(Bank::Mask, Kind::plain(code, immediate), sources)
     }
 
     /// An instruction on masks.
     pub(super) fn logic(&mut self, code: X86, sources: &[Value]) -> Value {
-        let dst = self.value(Bank::Mask, None);
-        let kind = Kind::Plain {
-            code,
-            immediate: None,
-            widths: [Width::Whole; 3],
-            may_read_memory: false,
-            is_masked: false,
-        };
-        self.push(kind, Some(dst), sources);
-        dst
+        let kind = Kind::of_registers(code, None, [Width::Whole; 3]);
+        self.made(Bank::Mask, kind, sources)
     }
 
     pub(super) fn spread_mask(&mut self, mask: Value) -> Value {
-        let dst = self.value(Bank::Vector, None);
-        let kind = Kind::Plain {
-            code: X86::EVEX_Vpmovm2d_zmm_kr,
-            immediate: None,
-            widths: [Width::Whole; 3],
-            may_read_memory: false,
-            is_masked: false,
-        };
-        self.push(kind, Some(dst), &[mask]);
-        dst
+        self.half(X86::EVEX_Vpmovm2d_zmm_kr, None, [Width::Whole; 3], &[mask])
     }
 
-    /// An instruction on a half, or to one.
+    /// An instruction to vectors of these widths, or halves of them.
     pub(super) fn half(
         &mut self,
         code: X86,
@@ -273,58 +244,24 @@ impl<'a> Select<'a> {
         widths: [Width; 3],
         sources: &[Value],
     ) -> Value {
-        let dst = self.value(Bank::Vector, None);
-        let kind = Kind::Plain {
-            code,
-            immediate,
-            widths,
-            may_read_memory: false,
-            is_masked: false,
-        };
-        self.push(kind, Some(dst), sources);
-        dst
+        let kind = Kind::of_registers(code, immediate, widths);
+        self.made(Bank::Vector, kind, sources)
     }
 
     /// An instruction with zeros where the mask isn't.
-    pub(super) fn masked(
-        &mut self,
-        code: X86,
-        immediate: Option<u8>,
-        mask: Value,
-        sources: &[Value],
-    ) -> Value {
-        let dst = self.value(Bank::Vector, None);
+    pub(super) fn masked(&mut self, code: X86, mask: Value, sources: &[Value]) -> Value {
         let mut all = vec![mask];
         all.extend(sources);
-        let kind = Kind::Plain {
-            code,
-            immediate,
-            widths: [Width::Whole; 3],
-            may_read_memory: true,
-            is_masked: true,
-        };
-        self.push(kind, Some(dst), &all);
-        dst
+        self.made(Bank::Vector, Kind::masked(code), &all)
     }
 
     /// `mask ? yes : no`.
     pub(super) fn choose(&mut self, mask: Value, yes: Value, no: Value) -> Value {
-        let dst = self.value(Bank::Vector, None);
-        let kind = Kind::Plain {
-            code: X86::EVEX_Vpblendmd_zmm_k1z_zmm_zmmm512b32,
-            immediate: None,
-            widths: [Width::Whole; 3],
-            may_read_memory: true,
-            is_masked: true,
-        };
-        self.push(kind, Some(dst), &[mask, no, yes]);
-        dst
+        self.masked(X86::EVEX_Vpblendmd_zmm_k1z_zmm_zmmm512b32, mask, &[no, yes])
     }
 
     pub(super) fn fused(&mut self, signs: Signs, a: Value, b: Value, c: Value) -> Value {
-        let dst = self.value(Bank::Vector, None);
-        self.push(Kind::Fused(signs), Some(dst), &[a, b, c]);
-        dst
+        self.made(Bank::Vector, Kind::Fused(signs), &[a, b, c])
     }
 
     pub(super) fn add(&mut self, a: Value, b: Value) -> Value {

@@ -82,9 +82,9 @@ fn pieces_with(
         if open.once.len() + open.each.len() >= MOST {
             open.close(&mut pieces, false)?;
         }
-        let is_once = op.dst.is_some_and(|dst| {
-            matches!(held[dst.0 as usize].class(), Class::Uniform | Class::Run(_))
-        });
+        let is_once = op
+            .dst
+            .is_some_and(|dst| held[dst.0 as usize].class().is_one_word());
         if is_once {
             let at = op.dst.map(|dst| places.at[dst.0 as usize]);
             let comes_too_late = at.is_some_and(|at| open.touched.contains(&at))
@@ -302,8 +302,7 @@ impl Parts {
             logic: Vec::new(),
             rest: Vec::new(),
         };
-        let class = |reg: Reg| held[reg.0 as usize].class();
-        let is_one = |reg: Reg| matches!(class(reg), Class::Uniform | Class::Run(_));
+        let is_one = |reg: Reg| held[reg.0 as usize].class().is_one_word();
         let place_of = |reg: Reg| places.at[reg.0 as usize];
         let mut even: HashSet<Reg> = HashSet::new();
         // Registers that the rest sets, and places that it or the logic touches.
