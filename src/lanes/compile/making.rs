@@ -277,11 +277,9 @@ impl Making<'_> {
             });
         }
         if !parts.compared.is_empty() {
-            // All of it is kept, wherever it is needed.
-            let mut select = Select::new(self.known, &mut self.pool, &parts.compared, 0);
-            for place in &parts.compared {
-                select.each(*place);
-            }
+            let end = usize::MAX;
+            let mut select = Select::new(self.known, &mut self.pool, &parts.compared, end);
+            select.compare(&parts.compared);
             let mut found = select.found;
             let micros = without_unused(std::mem::take(&mut found.each), found.homes.len());
             self.chunks(&found, &micros, &[], stack, &[]);

@@ -302,6 +302,19 @@ impl<'a> Select<'a> {
         self.operation(place);
     }
 
+    /// What comparisons find in each chunk, all of it kept. What they compare isn't: its place may be another's still.
+    pub(super) fn compare(&mut self, places: &[usize]) {
+        for &place in places {
+            self.each(place);
+            let dst = self.known.ops[place].dst;
+            if let Some(dst) = dst.filter(|dst| self.class(*dst) == Class::Bits)
+                && let Some(value) = self.current.get(&dst).copied()
+            {
+                self.keep(dst, value);
+            }
+        }
+    }
+
     pub(super) fn operation(&mut self, place: usize) {
         let op = self.known.ops[place];
         if op.code == Code::Store {
@@ -323,9 +336,9 @@ impl<'a> Select<'a> {
         let lives_on =
             self.known.places.lives[dst.0 as usize].is_some_and(|life| life.end >= self.end);
         let is_last = self.last_writes.contains(&place);
-        let at = self.at(dst);
         if self.is_one_word(dst) {
             // Chunks read it there.
+            let at = self.at(dst);
             let home = Home::Uniform(at);
             let kept = self.value(Bank::Vector, Some(home));
             self.push(Kind::Keep(home), Some(kept), &[value]);
@@ -333,11 +346,17 @@ impl<'a> Select<'a> {
             self.current.insert(dst, kept);
             self.by_home.remove(&(Bank::Mask, Home::UniformBits(at)));
         } else if lives_on && is_last {
-            let home = match self.class(dst) {
-                Class::Bits => Home::Bits(at),
-                _ => Home::Lanes(at),
-            };
-            self.push(Kind::Keep(home), None, &[value]);
+            self.keep(dst, value);
         }
+    }
+
+    /// Keeps what a register has for each lane in its place.
+    fn keep(&mut self, reg: Reg, value: Value) {
+        let at = self.at(reg);
+        let home = match self.class(reg) {
+            Class::Bits => Home::Bits(at),
+            _ => Home::Lanes(at),
+        };
+        self.push(Kind::Keep(home), None, &[value]);
     }
 }

@@ -1,6 +1,6 @@
 //! Branches, loops and calls do for each invocation what they would do for it alone.
 
-use super::harness::each;
+use super::harness::{each, run};
 
 /// A word for each of 40 invocations.
 fn expect(f: impl Fn(u32) -> u32) -> Vec<u32> {
@@ -338,4 +338,33 @@ fn a_function_may_return_a_struct_from_several_places() {
         }
     };
     assert_eq!(each(preamble, body), expect(right));
+}
+
+#[test]
+fn a_guard_that_is_done_first_leaves_what_others_still_need() {
+    let wgsl = "@group(0) @binding(0) var<uniform> more: i32;
+        @group(0) @binding(1) var<storage, read> input: array<u32>;
+        @group(0) @binding(2) var<storage, read_write> out: array<i32>;
+        @group(0) @binding(3) var<storage, read_write> sums: array<atomic<u32>, 14>;
+        @group(0) @binding(4) var<storage, read_write> own: array<atomic<u32>>;
+        @compute @workgroup_size(32, 1, 1)
+        fn main(@builtin(global_invocation_id) g: vec3<u32>) {
+            let m = (g.z * 1u + g.y) * 32u + g.x;
+            if any(g >= vec3<u32>(1u, 1u, 2u)) { return; }
+            out[m * 4u] = i32(input[m % arrayLength(&input)]) + more;
+            atomicAdd(&own[m], m);
+            atomicAdd(&sums[0], 1u);
+            switch 1u {
+                default: {
+                    let v = insertBits(vec4<u32>(1u), vec4<u32>(1u), 1u, m).x;
+                    out[m * 4u + 1u % 4u] ^= bitcast<i32>(v);
+                }
+            }
+            if any((!vec2<bool>((1u < m)))) {
+            }
+        }";
+    let lengths = [1, 25, 256, 14, 64];
+    let buffers = lengths.map(|words| vec![0; words]);
+    let out = run(wgsl, &buffers, [1, 1, 2]).remove(2);
+    assert_eq!([out[1], out[129]], [1, 3]);
 }
