@@ -36,7 +36,7 @@ pub(crate) use watch::Watch;
 use crate::kernel::{Facts, excerpt};
 use build::Region;
 use naga::{AddressSpace, Statement};
-use op::{Class, Code, Held, Input, Memory};
+use op::{Code, Held, Input, Memory};
 use run::{CHUNK, Step};
 use std::collections::HashMap;
 
@@ -99,8 +99,6 @@ pub(crate) struct Program {
     pub(crate) workgroup: [u32; 3],
     shared_words: usize,
     own_words: usize,
-    /// Where bits are that operations set, and how many bytes of them.
-    bits: Vec<(usize, usize)>,
     #[cfg(target_arch = "x86_64")]
     compiled: Option<compile::Compiled>,
     /// What a checked program checks.
@@ -278,12 +276,6 @@ impl Program {
             Code::Narrow => op.offset as usize,
             _ => 0,
         };
-        let mut bits: Vec<(usize, usize)> = (0..held.len())
-            .filter(|reg| held[*reg].class() == Class::Bits && places.lives[*reg].is_some())
-            .map(|reg| (places.at[reg], place::bytes(Class::Bits, lanes)))
-            .collect();
-        bits.sort_unstable();
-        bits.dedup();
         #[cfg(target_arch = "x86_64")]
         let source = compile::Source {
             once: &once,
@@ -302,7 +294,6 @@ impl Program {
             false => compile::Compiled::new(&source),
         };
         Ok(Self {
-            bits,
             #[cfg(target_arch = "x86_64")]
             compiled,
             once: run::steps(&once, &held, &places),

@@ -236,12 +236,6 @@ impl<'a> Machine<'a> {
                 _ => {}
             }
         }
-        if block.lanes != self.live {
-            // Bits of lanes that were there until now would be taken for some that still are.
-            for &(at, bytes) in &self.program.bits {
-                self.registers[at / 64..(at + bytes) / 64].fill(Line([0; CHUNK]));
-            }
-        }
         self.live = block.lanes;
         if !self.shared.is_empty() {
             self.shared.fill(0);
