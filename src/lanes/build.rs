@@ -7,6 +7,8 @@
 //! Invariant: a register that is held once for all lanes is never written from one that differs between them.
 
 use super::op::{Class, Code, Held, Input, Label, Memory, Op, Reg};
+use super::wide::Half;
+use super::wide_atomic::WideAtomic;
 use std::collections::HashMap;
 
 /// When an operation's operands are known.
@@ -475,6 +477,36 @@ impl Builder {
         op.region = (region.first, region.words);
         self.ops.push(op);
         old
+    }
+
+    /// A pair of words for each lane.
+    fn join(&mut self, (low, high): (Reg, Reg)) -> Reg {
+        let words = [low, high].map(|word| self.spread(word));
+        self.pure(Op::new(Code::Join, None, &words), Class::Pair)
+    }
+
+    /// An atomic operation on a number of 64 bits, of two words as all numbers are here; returns what was there, unless it is a
+    /// store.
+    pub(crate) fn atomic_wide(
+        &mut self,
+        op: WideAtomic,
+        region: Region,
+        offset: u32,
+        place: Reg,
+        operands: [Option<(Reg, Reg)>; 2],
+        mask: Reg,
+    ) -> Option<(Reg, Reg)> {
+        let place = self.spread(place);
+        let [value, expected] = operands.map(|words| words.map(|words| self.join(words)));
+        let old = (op != WideAtomic::Store).then(|| self.fresh(Class::Pair));
+        let mut step = Op::new(Code::AtomicWide(op), old, &[]);
+        step.operands = [value, Some(place), Some(mask), expected];
+        (step.memory, step.offset) = (region.memory, offset);
+        step.region = (region.first, region.words);
+        self.ops.push(step);
+        let old = old?;
+        let mut part = |half| self.pure(Op::new(Code::Part(half), None, &[old]), Class::Varying);
+        Some((part(Half::Low), part(Half::High)))
     }
 
     /// What lanes find together; depends on which of them come here, so that it is done here and nowhere else.

@@ -27,6 +27,7 @@ mod tidy;
 mod value;
 mod watch;
 mod wide;
+mod wide_atomic;
 
 pub(crate) use lower::Layout;
 pub(crate) use processor::Level;
@@ -357,6 +358,7 @@ fn waits(block: &naga::Block) -> bool {
 
 #[cfg(test)]
 mod tests {
+    mod atomics;
     mod control;
     mod harness;
     mod kinds;

@@ -6,6 +6,7 @@
 
 use super::subgroup::SubgroupOp;
 use super::wide::{Half, WideOp};
+use super::wide_atomic::WideAtomic;
 use std::fmt;
 
 /// A register; its class says what it holds.
@@ -27,6 +28,8 @@ pub(crate) enum Class {
     Varying,
     /// A bit for each lane: masks, and truth values that differ.
     Bits,
+    /// Two words for each lane: the lower ones of all lanes, then the higher ones.
+    Pair,
 }
 
 impl Class {
@@ -240,6 +243,13 @@ pub(crate) enum Code {
     Subgroup(SubgroupOp, Half),
     /// As an atomic with the mask `c`; the value to compare with is the operation's fourth operand.
     CompareExchange,
+    /// A pair of the lower words `a` and the higher ones `b`.
+    Join,
+    /// One word of each of the pair `a`.
+    Part(Half),
+    /// As an atomic, or a load or store that is done at once, of a number of 64 bits: `dst`, `a` and `d` are pairs. Nothing
+    /// outside of the region.
+    AtomicWide(WideAtomic),
     Jump,
     /// If the uniform `a` is zero.
     JumpUnless,
@@ -274,11 +284,21 @@ impl Code {
 
     /// Whether it does something beside setting its register.
     pub(crate) fn acts(self) -> bool {
-        use Code::{Atomic, Barrier, Check, CompareExchange, Label, Store, StoreHalf, Widen};
+        use Code::{
+            Atomic, AtomicWide, Barrier, Check, CompareExchange, Label, Store, StoreHalf, Widen,
+        };
         self.jumps()
             || matches!(
                 self,
-                Atomic(_) | Barrier | Check | CompareExchange | Label | Store | StoreHalf | Widen
+                Atomic(_)
+                    | AtomicWide(_)
+                    | Barrier
+                    | Check
+                    | CompareExchange
+                    | Label
+                    | Store
+                    | StoreHalf
+                    | Widen
             )
     }
 

@@ -27,6 +27,7 @@ pub(super) fn bytes(class: Class, lanes: usize) -> usize {
     match class {
         Class::Uniform | Class::Run(_) => UNIFORM_BYTES,
         Class::Varying => lanes * 4,
+        Class::Pair => lanes * 8,
         Class::Bits => lanes.div_ceil(8).next_multiple_of(64),
     }
 }
@@ -73,6 +74,7 @@ pub(super) fn places(once: &[Op], ops: &[Op], held: &[Held], lanes: usize) -> Pl
             Class::Uniform | Class::Run(_) => 0,
             Class::Varying => 1,
             Class::Bits => 2,
+            Class::Pair => 3,
         };
         (kind, bytes(class, lanes))
     };

@@ -1,7 +1,7 @@
 //! Lane programs as text, for people and for tests that keep them.
 //!
 //! An operation a line: what it sets, its name, what it reads. `u` is a word for all lanes, `v` one for each, `m` a bit for
-//! each, `n` a run of numbers.
+//! each, `n` a run of numbers, `p` two words for each.
 //!
 //! Invariant: none; nothing is read back.
 
@@ -46,6 +46,7 @@ fn name(reg: Reg, held: &[Held]) -> String {
                 Class::Run(_) => 'n',
                 Class::Varying => 'v',
                 Class::Bits => 'm',
+                Class::Pair => 'p',
             };
             format!("{letter}{}", reg.0)
         }
@@ -71,6 +72,7 @@ fn line(text: &mut String, op: &Op, held: &[Held]) {
         | Code::Store
         | Code::StoreHalf
         | Code::Atomic(_)
+        | Code::AtomicWide(_)
         | Code::CompareExchange => {
             let _ = write!(text, " in {:?} {:+}", op.memory, op.offset as i32);
         }

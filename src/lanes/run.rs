@@ -10,16 +10,17 @@
     reason = "registers and memory are addressed by words that the program computes, each checked before it is used"
 )]
 
+mod atomics;
+
 use super::functions;
 use super::math_words as math;
-use super::op::{AtomicOp, Class, Code, Held, Input, Memory, Op, Reg};
+use super::op::{Class, Code, Held, Input, Memory, Op, Reg};
 use super::place::Places;
 pub(crate) use super::processor::CHUNK;
 use super::processor::{Floats, Least, Level, Processor, Words, lanes};
 use super::subgroup::{self, SubgroupOp};
 use super::wide::{self, Half};
 use super::{Block, Program, Watch};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where an operand is: its first byte, and whether it has something for each lane.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +77,7 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
             at: places.at[reg.0 as usize] as u32,
             each: match class(reg) {
                 Class::Uniform | Class::Run(_) => 0,
-                Class::Varying | Class::Bits => u32::MAX,
+                Class::Varying | Class::Bits | Class::Pair => u32::MAX,
             },
         })
     };
@@ -105,7 +106,7 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
         .collect()
 }
 
-/// Memory that the lanes of all blocks share.
+/// Memory that the lanes of all blocks share. That of a kernel with atomics of 64 bits begins at a multiple of eight bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Bank {
@@ -852,37 +853,6 @@ impl Run<'_, '_> {
         }
     }
 
-    #[inline(always)]
-    unsafe fn atomic(&mut self, step: &Step, op: impl Fn(*mut u32, bool, u32, u32) -> u32) {
-        let bank = self.region(step);
-        let [value, place, mask, other] = step.operands;
-        let more = step.offset.wrapping_sub(step.first);
-        let is_shared = matches!(step.memory, Memory::Bound(_));
-        for chunk in self.window.0..self.window.1 {
-            // SAFETY: registers by the caller's promise; memory is checked here, and words are aligned.
-            unsafe {
-                let mut bits = self.bits(mask, chunk);
-                if bits == 0 {
-                    continue;
-                }
-                let (words, places) = (self.read(value, chunk), self.read(place, chunk));
-                let other = self.read(other, chunk);
-                let mut old = [0; CHUNK];
-                while bits != 0 {
-                    let i = bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    let at = places[i].wrapping_add(more) as usize;
-                    if at < bank.len {
-                        old[i] = op(bank.words.add(at), is_shared, words[i], other[i]);
-                    }
-                }
-                if step.has_result {
-                    self.write(step.dst, chunk, old);
-                }
-            }
-        }
-    }
-
     /// Shows the watch what the lanes of the mask have.
     #[inline(never)]
     unsafe fn check(&mut self, step: &Step) {
@@ -1136,27 +1106,11 @@ impl Run<'_, '_> {
                     Code::StoreHalf => self.store_half(step),
                     Code::Load => self.load::<P>(step),
                     Code::Store => self.store(step),
-                    Code::Atomic(AtomicOp::Add) => {
-                        self.atomic(step, |at, is_shared, value, _| {
-                            if is_shared {
-                                AtomicU32::from_ptr(at).fetch_add(value, Ordering::Relaxed)
-                            } else {
-                                let old = at.read();
-                                at.write(old.wrapping_add(value));
-                                old
-                            }
-                        });
-                    }
-                    Code::Atomic(op) => self.atomic(step, |at, _, value, _| {
-                        apply(op, AtomicU32::from_ptr(at), value)
-                    }),
-                    Code::CompareExchange => self.atomic(step, |at, _, value, expected| {
-                        let order = Ordering::Relaxed;
-                        let word = AtomicU32::from_ptr(at);
-                        match word.compare_exchange(expected, value, order, order) {
-                            Ok(old) | Err(old) => old,
-                        }
-                    }),
+                    Code::Atomic(op) => self.atomic(step, op),
+                    Code::CompareExchange => self.compare_exchange(step),
+                    Code::Join => self.join(step),
+                    Code::Part(half) => self.part(step, half),
+                    Code::AtomicWide(op) => self.atomic_wide(step, op),
                     Code::Jump => next = step.target as usize,
                     Code::JumpUnless => {
                         if self.word(step.operands[0]) == 0 {
@@ -1195,38 +1149,6 @@ fn is_run(words: &Words) -> bool {
         differences |= word ^ words[0].wrapping_add(i as u32);
     }
     differences == 0
-}
-
-fn apply(op: AtomicOp, word: &AtomicU32, value: u32) -> u32 {
-    let order = Ordering::Relaxed;
-    let float = |f: fn(f32, f32) -> f32| {
-        let new = |old: u32| Some(f(f32::from_bits(old), f32::from_bits(value)).to_bits());
-        match word.fetch_update(order, order, new) {
-            Ok(old) | Err(old) => old,
-        }
-    };
-    let signed = |f: fn(i32, i32) -> i32| {
-        let new = |old: u32| Some(f(old as i32, value as i32) as u32);
-        match word.fetch_update(order, order, new) {
-            Ok(old) | Err(old) => old,
-        }
-    };
-    match op {
-        AtomicOp::Add => word.fetch_add(value, order),
-        AtomicOp::Sub => word.fetch_sub(value, order),
-        AtomicOp::And => word.fetch_and(value, order),
-        AtomicOp::Or => word.fetch_or(value, order),
-        AtomicOp::Xor => word.fetch_xor(value, order),
-        AtomicOp::MinU => word.fetch_min(value, order),
-        AtomicOp::MaxU => word.fetch_max(value, order),
-        AtomicOp::MinS => signed(i32::min),
-        AtomicOp::MaxS => signed(i32::max),
-        AtomicOp::Exchange => word.swap(value, order),
-        AtomicOp::AddF => float(|a, b| a + b),
-        AtomicOp::SubF => float(|a, b| a - b),
-        AtomicOp::MinF => float(f32::min),
-        AtomicOp::MaxF => float(f32::max),
-    }
 }
 
 /// What a word can mean.

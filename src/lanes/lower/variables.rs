@@ -226,6 +226,7 @@ impl Lowering<'_> {
                 let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
                 self.read_variable(index, pointer.first, &kinds, pointer.dynamic)
             }
+            Base::Memory(region) if self.is_torn(pointer) => self.load_at_once(region, pointer),
             Base::Memory(region) => self.read_memory(region, pointer, &leaves),
         })
     }
@@ -234,6 +235,9 @@ impl Lowering<'_> {
         match pointer.base {
             Base::Variable(index) => {
                 self.write_variable(index, pointer.first, words, pointer.dynamic);
+            }
+            Base::Memory(region) if self.is_torn(pointer) => {
+                self.store_at_once(region, pointer, words);
             }
             Base::Memory(region) => {
                 let module = self.module;

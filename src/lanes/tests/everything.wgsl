@@ -8,9 +8,11 @@ struct Head { scale: f32, turns: u32, bias: vec2<i32>, m: mat3x3<f32> }
 @group(0) @binding(2) var<storage, read_write> next: array<Part>;
 @group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>, 5>;
 @group(0) @binding(4) var<storage, read_write> words: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read_write> wide: array<atomic<i64>>;
 
 var<workgroup> tile: array<vec2<f32>, 24>;
 var<workgroup> votes: atomic<i32>;
+var<workgroup> most: array<atomic<u64>, 3>;
 var<private> calls: u32 = 1u;
 
 const LIMIT: i32 = 9;
@@ -73,6 +75,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
     part.c[turn % 3u] = pack4x8unorm(vec4(part.b, 0.5)) ^ extractBits(part.c[0], 3u, 7u);
     let before = atomicAdd(&counts[u32(list[3]) % 5u], turn);
     atomicMax(&votes, list[4]);
+    atomicMax(&most[turn % 3u], u64(at) << 33u);
+    let was = atomicExchange(&wide[turn], i64(list[1]));
+    if atomicCompareExchangeWeak(&wide[list[3]], was, atomicLoad(&wide[at])).exchanged {
+        atomicStore(&wide[local], i64(atomicSub(&most[list[2]], 7lu)));
+    }
     workgroupBarrier();
     if at < arrayLength(&next) {
         next[at] = part;

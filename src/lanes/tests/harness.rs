@@ -11,14 +11,55 @@ pub(super) fn program(wgsl: &str, is_short: bool) -> Result<Program, Unsupported
     Program::new(&facts, is_short)
 }
 
+/// Words that begin where numbers of 64 bits do.
+pub(super) struct Aligned {
+    numbers: Vec<u64>,
+    len: usize,
+}
+
+impl Aligned {
+    pub(super) fn new(words: &[u32]) -> Self {
+        let mut padded = words.to_vec();
+        padded.resize(words.len().next_multiple_of(2), 0);
+        Self {
+            numbers: bytemuck::pod_collect_to_vec(&padded),
+            len: words.len(),
+        }
+    }
+
+    pub(super) fn words(&self) -> &[u32] {
+        &bytemuck::cast_slice(&self.numbers)[..self.len]
+    }
+
+    pub(super) fn words_mut(&mut self) -> &mut [u32] {
+        &mut bytemuck::cast_slice_mut(&mut self.numbers)[..self.len]
+    }
+
+    fn bank(&mut self) -> Bank {
+        let words = self.words_mut();
+        Bank {
+            words: words.as_mut_ptr(),
+            len: words.len(),
+        }
+    }
+}
+
+/// Buffers as they are to be, and what they hold in the end.
+fn aligned(buffers: &[Vec<u32>]) -> Vec<Aligned> {
+    buffers.iter().map(|words| Aligned::new(words)).collect()
+}
+
+fn all_words(buffers: &[Aligned]) -> Vec<Vec<u32>> {
+    buffers
+        .iter()
+        .map(|buffer| buffer.words().to_vec())
+        .collect()
+}
+
 fn run_as(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3], is_short: bool) -> Vec<Vec<u32>> {
     let program = program(wgsl, is_short).unwrap_or_else(|error| panic!("{error}"));
-    let mut buffers = buffers.to_vec();
-    let bank = |words: &mut Vec<u32>| Bank {
-        words: words.as_mut_ptr(),
-        len: words.len(),
-    };
-    let banks: Vec<Bank> = buffers.iter_mut().map(bank).collect();
+    let mut buffers = aligned(buffers);
+    let banks: Vec<Bank> = buffers.iter_mut().map(Aligned::bank).collect();
     let mut machine = Machine::new(&program, &banks, workgroups);
     let [x, y, z] = program.workgroup;
     match program.layout {
@@ -47,7 +88,7 @@ fn run_as(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3], is_short: bool
         }
     }
     drop(machine);
-    buffers
+    all_words(&buffers)
 }
 
 /// What a kernel says, in a comment, that has faults.
@@ -58,12 +99,8 @@ fn run_checked(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec<Ve
     let kernel = Kernel::from_wgsl(wgsl).unwrap_or_else(|error| panic!("{error}"));
     let facts = kernel.facts().expect("nothing is left open").clone();
     let program = Program::checked(&facts).unwrap_or_else(|error| panic!("{error}"));
-    let mut buffers = buffers.to_vec();
-    let bank = |words: &mut Vec<u32>| Bank {
-        words: words.as_mut_ptr(),
-        len: words.len(),
-    };
-    let banks: Vec<Bank> = buffers.iter_mut().map(bank).collect();
+    let mut buffers = aligned(buffers);
+    let banks: Vec<Bank> = buffers.iter_mut().map(Aligned::bank).collect();
     let extents: [u32; 3] = std::array::from_fn(|i| workgroups[i] * facts.workgroup[i]);
     let chunk = Chunk::whole(Range::from(extents), facts.workgroup);
     let mut watch = Watch::new(&program, &facts, wgsl, chunk, &banks).expect("it is checked");
@@ -80,7 +117,7 @@ fn run_checked(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec<Ve
     drop(machine);
     let findings = watch.findings();
     assert_eq!(findings.is_some(), wgsl.contains(FAULTY), "{findings:?}");
-    buffers
+    all_words(&buffers)
 }
 
 /// What the buffers hold after a dispatch of so many workgroups, the same as rows, as workgroups, and checked.

@@ -3,6 +3,7 @@
 //! `DIVVY_FUZZ_MUTANTS` says how many.
 
 use super::super::{Bank, Block, Layout, Machine, Program};
+use super::harness::Aligned;
 use crate::kernel::{Facts, Kernel};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -243,10 +244,14 @@ fn run(facts: &Facts, random: &mut Random) -> Result<(), String> {
             buffer.extend([GUARDED; GUARD]);
             buffers.push(buffer);
         }
-        let before = buffers.clone();
-        let bank = |buffer: &mut Vec<u32>| Bank {
-            words: buffer[GUARD..].as_mut_ptr(),
-            len: buffer.len() - 2 * GUARD,
+        let before = buffers;
+        let mut buffers: Vec<Aligned> = before.iter().map(|words| Aligned::new(words)).collect();
+        let bank = |buffer: &mut Aligned| {
+            let words = &mut buffer.words_mut()[GUARD..];
+            Bank {
+                words: words.as_mut_ptr(),
+                len: words.len() - GUARD,
+            }
         };
         let banks: Vec<Bank> = buffers.iter_mut().map(bank).collect();
         let mut machine = Machine::new(&program, &banks, [2, 2, 1]);
@@ -262,6 +267,7 @@ fn run(facts: &Facts, random: &mut Random) -> Result<(), String> {
         machine.run(&Block { first, lanes });
         drop(machine);
         for ((after, before), binding) in buffers.iter().zip(&before).zip(&facts.bindings) {
+            let after = after.words();
             let (low, high) = (&after[..GUARD], &after[after.len() - GUARD..]);
             if low.iter().chain(high).any(|word| *word != GUARDED) {
                 return Err(format!("it wrote beyond `{}`", binding.name));
