@@ -3,6 +3,7 @@
 //! Integers agree exactly; floats as nearly as section 15.7.4 of the specification, "Floating point accuracy", asks of each
 //! function. With no GPU its runs are ignored; with `DIVVY_REQUIRE_GPU=1` they fail.
 
+mod atomics;
 mod case;
 mod control;
 mod floats;
@@ -11,10 +12,10 @@ mod memory;
 mod vectors;
 
 use case::Case;
-use divvy::device::gpu::find_gpus;
+use divvy::device::gpu::{FoundGpu, find_gpus};
 use divvy::{Kernel, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
-use memory::Whole;
+use memory::{Needs, Whole};
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
 
@@ -137,25 +138,41 @@ fn check_whole(whole: &Whole, runtime: &Runtime) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// Whether a GPU has what a kernel needs.
+fn has(gpu: &FoundGpu, needs: Needs) -> bool {
+    match needs {
+        Needs::Nothing => true,
+        Needs::WideAtomics => gpu.has_wide_atomics(),
+        Needs::FloatAtomics => gpu.has_float_atomics(),
+    }
+}
+
 fn main() {
     let arguments = Arguments::from_args();
     // Where the rules for integers don't hold there is nothing to compare with.
     let found = find_gpus();
     let exact = (0..found.len()).filter(|i| found[*i].keeps_integer_rules());
-    let mut gpus: Vec<(usize, bool)> = exact.map(|i| (i, true)).collect();
+    let mut gpus: Vec<(String, Option<&FoundGpu>)> = exact
+        .map(|i| (format!("gpu{i}"), Some(&found[i])))
+        .collect();
     if gpus.is_empty() {
-        gpus.push((0, false));
+        gpus.push(("gpu0".to_owned(), None));
     }
+    let gpus: Vec<_> = gpus
+        .into_iter()
+        .map(|(name, gpu)| (Lazy::new(name), gpu))
+        .collect();
     let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
-    let mut devices = vec![(Lazy::new("cpu".to_owned()), true)];
-    devices.extend(
-        gpus.iter()
-            .map(|(i, is_there)| (Lazy::new(format!("gpu{i}")), *is_there)),
-    );
+    let cpu = Lazy::new("cpu".to_owned());
     let mut trials = Vec::new();
-    let mut add = |name: &str, run: Run| {
-        for (device, is_there) in &devices {
-            let (device, is_there, run) = (device.clone(), *is_there, run.clone());
+    let mut add = |name: &str, needs: Needs, run: Run| {
+        let on_cpu = run.clone();
+        let cpu = cpu.clone();
+        trials.push(Trial::test(format!("{name}::cpu"), move || {
+            on_cpu(cpu.open()).map_err(|error| error.to_string().into())
+        }));
+        for (device, gpu) in &gpus {
+            let (device, is_there, run) = (device.clone(), gpu.is_some(), run.clone());
             let name = format!("{name}::{}", device.name);
             let test = move || -> Result<(), Failed> {
                 if !is_there {
@@ -163,7 +180,8 @@ fn main() {
                 }
                 run(device.open()).map_err(|error| error.to_string().into())
             };
-            let is_ignored = !is_there && !is_required;
+            // What a GPU hasn't got it can't be required to do.
+            let is_ignored = gpu.map_or(!is_required, |gpu| !has(gpu, needs));
             trials.push(Trial::test(name, test).with_ignored_flag(is_ignored));
         }
     };
@@ -175,13 +193,13 @@ fn main() {
     ];
     for case in cases.into_iter().flatten() {
         let name = case.name.clone();
-        add(&name, Arc::new(move |runtime| check(&case, runtime)));
+        let run = move |runtime: &Runtime| check(&case, runtime);
+        add(&name, Needs::Nothing, Arc::new(run));
     }
-    for whole in memory::wholes() {
-        add(
-            whole.name,
-            Arc::new(move |runtime| check_whole(&whole, runtime)),
-        );
+    for whole in memory::wholes().into_iter().chain(atomics::wholes()) {
+        let (name, needs) = (whole.name, whole.needs);
+        let run = move |runtime: &Runtime| check_whole(&whole, runtime);
+        add(name, needs, Arc::new(run));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

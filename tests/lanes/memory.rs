@@ -1,10 +1,18 @@
-//! Whole kernels: layouts, workgroup memory, atomics, builtins, indices beyond the end.
+//! Whole kernels: layouts, workgroup memory, builtins, indices beyond the end.
 
 use bytemuck::Pod;
 use divvy::{Kernel, Runtime};
 use std::error::Error;
 
 type Run = fn(&Whole, &Runtime) -> Result<Vec<u32>, Box<dyn Error>>;
+
+/// What a GPU may lack that a kernel needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Needs {
+    Nothing,
+    WideAtomics,
+    FloatAtomics,
+}
 
 /// A kernel that binds `input` and `output`, over a range, and what is in the output then.
 pub struct Whole {
@@ -15,9 +23,10 @@ pub struct Whole {
     pub right: Vec<u32>,
     /// With elements of as many words as the kernel's.
     pub run: Run,
+    pub needs: Needs,
 }
 
-fn whole(
+pub fn whole(
     name: &'static str,
     range: [u32; 3],
     input: Vec<u32>,
@@ -31,11 +40,12 @@ fn whole(
         input,
         right,
         run: run::<1, 1>,
+        needs: Needs::Nothing,
     }
 }
 
 /// Runs a kernel whose input is made of elements of so many words, and its output too.
-fn run<const I: usize, const O: usize>(
+pub fn run<const I: usize, const O: usize>(
     whole: &Whole,
     runtime: &Runtime,
 ) -> Result<Vec<u32>, Box<dyn Error>>
@@ -55,7 +65,7 @@ where
 }
 
 /// So many words that differ from each other.
-fn words(count: u32) -> Vec<u32> {
+pub fn words(count: u32) -> Vec<u32> {
     (0..count)
         .map(|i| i.wrapping_mul(2_654_435_761) ^ 0x55)
         .collect()
@@ -65,7 +75,6 @@ pub fn wholes() -> Vec<Whole> {
     let mut all = layouts();
     all.push(short_row());
     all.extend(workgroups());
-    all.extend(atomics());
     all
 }
 
@@ -352,103 +361,5 @@ fn workgroups() -> Vec<Whole> {
              output[(id.z * 4u + id.y) * 6u + id.x] = u32(is_right);
          }",
     ));
-    all
-}
-
-fn atomics() -> Vec<Whole> {
-    let n = 70_u32;
-    let w = words(n);
-    let fold = |start: u32, f: fn(u32, u32) -> u32| w.iter().fold(start, |all, x| f(all, *x));
-    let signed = |start: i32, f: fn(i32, i32) -> i32| {
-        w.iter().fold(start, |all, x| f(all, *x as i32)) as u32
-    };
-    let mut all = vec![
-        whole(
-            "atomics_in_any_order",
-            [n, 1, 1],
-            w.clone(),
-            vec![
-                fold(0, u32::wrapping_add),
-                fold(0, u32::wrapping_sub),
-                fold(0, u32::max),
-                // Nothing is less than what is there.
-                0,
-                fold(0, |a, b| a | b),
-                fold(0, |a, b| a ^ b),
-                signed(0, i32::min),
-                signed(0, i32::max),
-                n,
-            ],
-            "@group(0) @binding(0) var<storage, read> input: array<u32>;
-             struct All { add: atomic<u32>, sub: atomic<u32>, most: atomic<u32>, least: atomic<u32>, any: atomic<u32>,
-                 odd: atomic<u32>, least_signed: atomic<i32>, most_signed: atomic<i32>, count: atomic<u32> }
-             @group(0) @binding(1) var<storage, read_write> output: All;
-             @compute @workgroup_size(64)
-             fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-                 if id.x >= arrayLength(&input) { return; }
-                 let x = input[id.x];
-                 atomicAdd(&output.add, x); atomicSub(&output.sub, x); atomicMax(&output.most, x);
-                 atomicMin(&output.least, x); atomicOr(&output.any, x); atomicXor(&output.odd, x);
-                 atomicMin(&output.least_signed, bitcast<i32>(x)); atomicMax(&output.most_signed, bitcast<i32>(x));
-                 atomicAdd(&output.count, 1u);
-             }",
-        ),
-        // Each on a word of its own: what was there is returned, and what was put is there.
-        whole(
-            "atomics_return_what_was_there",
-            [n, 1, 1],
-            w.clone(),
-            w.iter()
-                .flat_map(|x| {
-                    let half = *x / 2;
-                    let [a, b] = [x.wrapping_add(5), x.wrapping_add(5) & half];
-                    [b | 3, a ^ b.wrapping_mul(3) ^ (b | 3).wrapping_mul(5)]
-                })
-                .collect(),
-            "@group(0) @binding(0) var<storage, read> input: array<u32>;
-             @group(0) @binding(1) var<storage, read_write> output: array<atomic<u32>>;
-             @compute @workgroup_size(32)
-             fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-                 if id.x >= arrayLength(&input) { return; }
-                 let at = id.x * 2u; let x = input[id.x];
-                 atomicStore(&output[at], x);
-                 atomicAdd(&output[at], 5u);
-                 let a = atomicAnd(&output[at], x / 2u);
-                 let b = atomicOr(&output[at], 3u);
-                 let c = atomicLoad(&output[at]);
-                 atomicStore(&output[at + 1u], a ^ (b * 3u) ^ (c * 5u));
-             }",
-        ),
-        // A comparison that fails changes nothing. One that holds may fail all the same, so it is tried again.
-        whole(
-            "exchanges_compare_first",
-            [n, 1, 1],
-            w.clone(),
-            w.iter()
-                .map(|x| {
-                    let before = x.wrapping_add(1);
-                    before.wrapping_mul(31).wrapping_add(*x).wrapping_add(2)
-                })
-                .collect(),
-            "@group(0) @binding(0) var<storage, read> input: array<u32>;
-             @group(0) @binding(1) var<storage, read_write> output: array<atomic<u32>>;
-             @compute @workgroup_size(32)
-             fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-                 if id.x >= arrayLength(&input) { return; }
-                 let x = input[id.x];
-                 let zero = atomicExchange(&output[id.x], x);
-                 let no = atomicCompareExchangeWeak(&output[id.x], x + 7u, 99u);
-                 var tries = 0u;
-                 loop {
-                     let yes = atomicCompareExchangeWeak(&output[id.x], x, x + 1u);
-                     tries++;
-                     if yes.exchanged || tries > 1000u { break; }
-                 }
-                 let now = atomicLoad(&output[id.x]);
-                 atomicStore(&output[id.x], now * 31u + no.old_value + zero + select(2u, 0u, no.exchanged));
-             }",
-        ),
-    ];
-    all[0].run = run::<1, 9>;
     all
 }

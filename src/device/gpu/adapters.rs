@@ -6,7 +6,7 @@
 
 use crate::device::DeviceKind;
 use wgpu::{
-    Adapter, AdapterInfo, Backend, Backends, DeviceType, DownlevelFlags, Instance,
+    Adapter, AdapterInfo, Backend, Backends, DeviceType, DownlevelFlags, Features, Instance,
     InstanceDescriptor,
 };
 
@@ -39,6 +39,21 @@ impl FoundGpu {
     #[must_use]
     pub fn keeps_integer_rules(&self) -> bool {
         self.info.backend != Backend::Gl
+    }
+
+    /// Whether kernels may use every atomic operation on numbers of 64 bits. One that doesn't say so may still know the
+    /// larger and the smaller of two, with nothing returned.
+    #[must_use]
+    pub fn has_wide_atomics(&self) -> bool {
+        let features = self.adapter.features();
+        features.contains(Features::SHADER_INT64 | Features::SHADER_INT64_ATOMIC_ALL_OPS)
+    }
+
+    /// Whether kernels may use the atomic operations on `f32` that there are: load, store, exchange, sum and difference.
+    #[must_use]
+    pub fn has_float_atomics(&self) -> bool {
+        let features = self.adapter.features();
+        features.contains(Features::SHADER_FLOAT32_ATOMIC)
     }
 }
 

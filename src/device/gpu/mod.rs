@@ -56,6 +56,8 @@ impl GpuDevice {
             | Features::SHADER_F16
             | Features::SHADER_F64
             | Features::SHADER_INT64
+            | Features::SHADER_INT64_ATOMIC_ALL_OPS
+            | Features::SHADER_INT64_ATOMIC_MIN_MAX
             | Features::SHADER_I16
             | Features::SHADER_FLOAT32_ATOMIC
             | Features::SUBGROUP
