@@ -443,6 +443,39 @@ fn undeclared_writes_run_whole_and_the_report_says_why() {
 }
 
 #[test]
+fn a_count_of_64_bits_is_kept_by_one_device() {
+    let runtime = machine(&[Script::default(), Script::default()]);
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> x: array<u64>;
+         @group(0) @binding(1) var<storage, read_write> sums: array<atomic<u64>, 2>;
+         @compute @workgroup_size(8)
+         fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x >= arrayLength(&x) { return; }
+             atomicAdd(&sums[0], x[id.x]); atomicMax(&sums[1], x[id.x]);
+         }",
+    );
+    let kernel = kernel.expect("it is valid");
+    let kernel = kernel.access("x", Access::OneToOne).expect("it is read");
+    let numbers: Vec<u64> = (0..1000_u64).map(|i| i * 0x1_2345_6789).collect();
+    let x = runtime.buffer_from(&numbers).expect("small");
+    let sums = runtime.buffer::<u64>(2).expect("small");
+    let sum: u64 = numbers.iter().sum();
+    for turn in 1..4 {
+        // Even a split that is asked for.
+        let dispatch = runtime.dispatch(&kernel, 1000).bind("x", &x);
+        let dispatch = dispatch.bind("sums", &sums);
+        let policy = Policy::Fixed(vec![1.0, 1.0, 1.0]);
+        let report = dispatch.split(policy).run().expect("it runs");
+        let takers = report.devices.iter().filter(|device| device.chunks > 0);
+        assert_eq!(takers.count(), 1, "{report}");
+        let says = |note: &String| note.contains("`sums` is written");
+        assert!(report.notes.iter().any(says), "{report}");
+        let found = runtime.read(&sums).expect("it is there");
+        assert_eq!(found, [sum * turn, 999 * 0x1_2345_6789]);
+    }
+}
+
+#[test]
 fn a_panic_in_a_native_body_surfaces_and_spoils_only_its_outputs() {
     let runtime = machine(&[]);
     let kernel = step(0).native(|_| panic!("on purpose"));

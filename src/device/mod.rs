@@ -163,8 +163,8 @@ pub enum DeviceError {
         /// Why, and what would help.
         reason: String,
     },
-    /// The kernel's hand-written body panicked.
-    #[error("the native body of `{entry}` panicked: {message}")]
+    /// The kernel's hand-written body panicked; or what runs its WGSL did, which is a bug of this library.
+    #[error("the CPU's run of `{entry}` panicked: {message}")]
     Panicked {
         /// The kernel's entry point.
         entry: String,

@@ -243,6 +243,35 @@ fn accumulation_is_refused_where_it_makes_no_sense() {
 }
 
 #[test]
+fn sums_of_64_bits_are_neither_accumulated_nor_split_unasked() {
+    for (ty, element) in [("atomic<u64>", "atomic<u64>"), ("Item", "Item")] {
+        let kernel = Kernel::from_wgsl(&format!(
+            "struct Item {{ n: atomic<i64>, m: u32 }}
+            @group(0) @binding(0) var<storage, read_write> sums: array<{ty}>;
+            @compute @workgroup_size(1) fn main() {{ {} }}",
+            match ty {
+                "Item" => "atomicAdd(&sums[0].n, 1li);",
+                _ => "atomicAdd(&sums[0], 1lu);",
+            }
+        ))
+        .expect("it is valid");
+        let sums = binding(&kernel, "sums");
+        assert_eq!(sums.kind, BindingKind::Storage(Usage::Update));
+        assert_eq!(sums.layout.element.word, None);
+        assert_eq!(facts(&kernel).patterns, [None], "it runs on one device");
+        let access = Access::Accumulate(Combine::Add);
+        assert_eq!(
+            kernel.access("sums", access).unwrap_err(),
+            KernelError::NotCombinable {
+                name: "sums".to_owned(),
+                element: element.to_owned(),
+                access,
+            }
+        );
+    }
+}
+
+#[test]
 fn a_value_of_the_wrong_size_names_the_member() {
     let kernel = stencil();
     let step = binding(&kernel, "step");

@@ -78,7 +78,7 @@ pub(super) fn run_native(device: &str, run: &Run) -> Result<(), DeviceError> {
 }
 
 /// Runs a kernel's work, on this thread and others; a panic of it becomes an error.
-pub(crate) fn surviving(entry: &str, work: impl FnOnce()) -> Result<(), DeviceError> {
+pub(crate) fn surviving<T>(entry: &str, work: impl FnOnce() -> T) -> Result<T, DeviceError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| DeviceError::Panicked {
         entry: entry.to_owned(),
         message: said(&*payload),

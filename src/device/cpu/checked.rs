@@ -5,20 +5,20 @@
 //!
 //! Invariant: a kernel runs to its end, whatever is found.
 
+use super::body::surviving;
 use super::in_host_memory;
-use super::lanes::{Blocks, banks, values};
+use super::lanes::{Blocks, Form, Programs, banks, values};
 use crate::device::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing};
 use crate::kernel::Kernel;
-use crate::lanes::{Machine, Program, Watch};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::lanes::{Machine, Watch};
+use std::sync::Arc;
 
 /// The CPU as a checked runtime has it: runs the WGSL of kernels, never a native body, on one thread, with every access
 /// checked.
 #[derive(Debug)]
 pub(crate) struct CheckedCpu {
     info: DeviceInfo,
-    programs: Mutex<HashMap<u128, Arc<Program>>>,
+    programs: Programs,
 }
 
 impl Default for CheckedCpu {
@@ -32,47 +32,34 @@ impl Default for CheckedCpu {
         };
         Self {
             info,
-            programs: Mutex::default(),
+            programs: Programs::default(),
         }
     }
 }
 
 impl CheckedCpu {
-    fn program(&self, kernel: &Kernel) -> Result<Arc<Program>, DeviceError> {
-        let name = &self.info.name;
-        let facts = kernel
-            .facts()
-            .map_err(|error| refused(name, error.to_string()))?;
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs.get(&facts.key) {
-            return Ok(program.clone());
-        }
-        let program = Program::checked(facts)
-            .map_err(|error| refused(name, error.in_checked_source(kernel.source())))?;
-        let program = Arc::new(program);
-        programs.insert(facts.key, program.clone());
-        Ok(program)
-    }
-
     fn run(&self, run: &Run) -> Result<(), DeviceError> {
         let name = &self.info.name;
-        let program = self.program(&run.kernel)?;
-        let facts = run
-            .kernel
-            .facts()
-            .map_err(|error| refused(name, error.to_string()))?;
+        let refused = |reason| refused(name, reason);
+        let (kernel, chunk) = (&run.kernel, run.chunk);
+        let facts = kernel.facts();
+        let facts = facts.map_err(|error| refused(error.to_string()))?;
+        let program = self.programs.of(kernel, Form::Checked).map_err(refused)?;
         let values = values(run);
         let banks = banks(name, run, &values)?;
-        let blocks = Blocks::new(&program, &run.chunk);
-        let mut watch = Watch::new(&program, facts, run.kernel.source(), run.chunk, &banks);
-        let mut machine = Machine::new(&program, &banks, blocks.workgroups);
-        for block in (0..blocks.count()).map(|block| blocks.at(block)) {
-            if let Some(watch) = &mut watch {
-                watch.enter(&block);
+        let found = surviving(&facts.entry, || {
+            let blocks = Blocks::new(&program, &chunk);
+            let mut watch = Watch::new(&program, facts, kernel.source(), chunk, &banks);
+            let mut machine = Machine::new(&program, &banks, blocks.workgroups);
+            for block in (0..blocks.count()).map(|block| blocks.at(block)) {
+                if let Some(watch) = &mut watch {
+                    watch.enter(&block);
+                }
+                machine.run_watched(&block, watch.as_mut());
             }
-            machine.run_watched(&block, watch.as_mut());
-        }
-        match watch.and_then(Watch::findings) {
+            watch.and_then(Watch::findings)
+        })?;
+        match found {
             Some(findings) => Err(DeviceError::Checked(Arc::new(findings))),
             None => Ok(()),
         }
@@ -92,7 +79,10 @@ impl Device for CheckedCpu {
     }
 
     fn accepts(&self, kernel: &Kernel) -> Result<(), DeviceError> {
-        self.program(kernel).map(drop)
+        let program = self.programs.of(kernel, Form::Checked);
+        program
+            .map(drop)
+            .map_err(|reason| refused(&self.info.name, reason))
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {

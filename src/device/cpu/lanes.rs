@@ -8,7 +8,7 @@ use super::body::surviving;
 use crate::buffer::Storage;
 use crate::device::{Bound, DeviceError, Run, allocate};
 use crate::kernel::Kernel;
-use crate::lanes::{Bank, Block, Layout, Machine, Program, Unsupported};
+use crate::lanes::{Bank, Block, Layout, Machine, Program};
 use crate::range::Chunk;
 use crate::span::Span;
 use std::collections::HashMap;
@@ -20,23 +20,55 @@ const PARTS_PER_THREAD: usize = 16;
 /// The shortest row that is worth a block.
 const LEAST_LANES: u64 = 64;
 
-/// The programs of kernels that were asked for, by key and whether rows are short.
+/// What a kernel is made a program for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// Rows that are long enough to fill a block, where the kernel can run in rows.
+    Rows,
+    /// Rows that are too short for that.
+    ShortRows,
+    /// Workgroups, with every access checked.
+    Checked,
+}
+
+impl Form {
+    /// Unchecked, for ranges of this extent along x.
+    fn of(kernel: &Kernel, extent: u64) -> Result<Self, String> {
+        let facts = kernel.facts().map_err(|error| error.to_string())?;
+        Ok(match Program::is_short(facts, extent) {
+            true => Form::ShortRows,
+            false => Form::Rows,
+        })
+    }
+}
+
+/// The programs of kernels that were asked for, by key.
 #[derive(Debug, Default)]
-pub(super) struct Programs(Mutex<HashMap<(u128, bool), Arc<Program>>>);
+pub(super) struct Programs(Mutex<HashMap<(u128, Form), Arc<Program>>>);
 
 impl Programs {
-    /// The program of a kernel for ranges of this extent along x.
-    pub(super) fn of(&self, kernel: &Kernel, extent: u64) -> Result<Arc<Program>, String> {
+    /// Whether the kernel can be made a program for any range; if not, why.
+    pub(super) fn accept(&self, kernel: &Kernel) -> Result<(), String> {
+        let form = Form::of(kernel, u64::MAX)?;
+        self.of(kernel, form).map(drop)
+    }
+
+    pub(super) fn of(&self, kernel: &Kernel, form: Form) -> Result<Arc<Program>, String> {
         let facts = kernel.facts().map_err(|error| error.to_string())?;
-        let is_short = Program::is_short(facts, extent);
         let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs.get(&(facts.key, is_short)) {
+        if let Some(program) = programs.get(&(facts.key, form)) {
             return Ok(program.clone());
         }
-        let refused = |error: Unsupported| error.in_source(kernel.source());
-        let program = Program::new(facts, is_short).map_err(refused)?;
+        let source = kernel.source();
+        let program = match form {
+            Form::Rows | Form::ShortRows => Program::new(facts, form == Form::ShortRows)
+                .map_err(|error| error.in_source(source))?,
+            Form::Checked => {
+                Program::checked(facts).map_err(|error| error.in_checked_source(source))?
+            }
+        };
         let program = Arc::new(program);
-        programs.insert((facts.key, is_short), program.clone());
+        programs.insert((facts.key, form), program.clone());
         Ok(program)
     }
 }
@@ -48,7 +80,8 @@ pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), De
         reason,
     };
     let extents = run.chunk.range.extents();
-    let program = programs.of(&run.kernel, extents[0]).map_err(refused)?;
+    let form = Form::of(&run.kernel, extents[0]).map_err(refused)?;
+    let program = programs.of(&run.kernel, form).map_err(refused)?;
     let facts = run.kernel.facts();
     let facts = facts.map_err(|error| refused(error.to_string()))?;
     let values = values(run);

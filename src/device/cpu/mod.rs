@@ -78,8 +78,8 @@ impl Cores {
         if kernel.native_body().is_some() {
             return Ok(());
         }
-        let program = self.programs.of(kernel, u64::MAX);
-        program.map(drop).map_err(|reason| DeviceError::Refused {
+        let accepted = self.programs.accept(kernel);
+        accepted.map_err(|reason| DeviceError::Refused {
             device: device.to_owned(),
             reason,
         })

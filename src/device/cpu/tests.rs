@@ -145,6 +145,27 @@ fn a_panic_in_a_body_is_an_error_and_the_device_stays_usable() {
 }
 
 #[test]
+fn a_panic_while_lanes_run_is_an_error_and_the_device_stays_usable() {
+    let (device, checked) = (CpuDevice::new(2).expect("threads"), CheckedCpu::default());
+    let devices: [&dyn Device; 2] = [&device, &checked];
+    let kernel = Kernel::from_wgsl(BLUR).expect("it is valid");
+    let buffers = [buffer(1, &[1; 64]), buffer(2, &[0; 64]), buffer(3, &[0; 2])];
+    let [old, next, sum] = &buffers;
+    // What no validation lets through: a binding that nothing is bound to.
+    let tasks = [&[old, next][..], &[old, next, sum]]
+        .map(|bound| run(&kernel, Span::new(0, 64), 64, bound));
+    for device in devices {
+        let results = execute(device, &tasks);
+        assert!(
+            matches!(&results[0], Err(DeviceError::Panicked { entry, .. }) if entry == "main"),
+            "{results:?}"
+        );
+        assert_eq!(results[1], Err(DeviceError::NotBegun));
+        assert!(execute(device, &tasks[1..])[0].is_ok());
+    }
+}
+
+#[test]
 fn a_kernel_that_lanes_cannot_run_is_refused_with_a_way_out() {
     let device = CpuDevice::new(1).expect("a thread");
     let blur = Kernel::from_wgsl(BLUR).expect("it is valid");
@@ -183,6 +204,99 @@ fn workgroups_of_few_invocations_run_whole() {
     });
     assert!(execute(&device, &[task])[0].is_ok());
     assert_eq!(words(&next), [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8]);
+}
+
+/// Atomics of 64 bits between workgroups that run at the same time, on more threads than most machines have cores.
+mod contended {
+    use super::*;
+
+    const THREADS: usize = 4;
+
+    /// Runs a kernel with these buffers over so many invocations.
+    fn run(wgsl: &str, invocations: u64, buffers: &[&Arc<Storage>]) {
+        let device = CpuDevice::new(THREADS).expect("four threads");
+        let kernel = Kernel::from_wgsl(wgsl).unwrap_or_else(|error| panic!("{error}"));
+        let bound = buffers.iter().map(|one| Bound::Buffer(Arc::clone(one)));
+        let task = Task::Run(Run {
+            chunk: Chunk::whole(
+                Range::from(invocations),
+                kernel.facts().expect("it is complete").workgroup,
+            ),
+            kernel,
+            bound: bound.collect(),
+        });
+        let results = execute(&device, &[task]);
+        assert!(results[0].is_ok(), "{results:?}");
+    }
+
+    fn numbers(storage: &Storage) -> Vec<u64> {
+        let number = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair[1]) << 32;
+        words(storage).chunks_exact(2).map(number).collect()
+    }
+
+    #[test]
+    fn each_addition_finds_another_sum() {
+        let count = 1 << 18;
+        let step = 0x8000_0001;
+        let (sum, found) = (buffer(1, &[0; 2]), buffer(2, &vec![0; count * 2]));
+        let wgsl = "@group(0) @binding(0) var<storage, read_write> sum: atomic<u64>;
+            @group(0) @binding(1) var<storage, read_write> found: array<u64>;
+            @compute @workgroup_size(64)
+            fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+                found[id.x] = atomicAdd(&sum, 0x80000001lu);
+            }";
+        run(wgsl, count as u64, &[&sum, &found]);
+        let mut found = numbers(&found);
+        found.sort_unstable();
+        let right: Vec<u64> = (0..count as u64).map(|i| i * step).collect();
+        assert!(found == right, "a sum was lost or seen twice");
+        assert_eq!(numbers(&sum), [count as u64 * step]);
+    }
+
+    #[test]
+    fn a_loop_of_exchanges_loses_nothing() {
+        let count = 1 << 14;
+        let (sum, most) = (buffer(1, &[0; 4]), buffer(2, &[0; 2]));
+        // With a barrier, so that blocks are workgroups.
+        let wgsl = "@group(0) @binding(0) var<storage, read_write> sum: array<atomic<u64>, 2>;
+            @group(0) @binding(1) var<storage, read_write> most: atomic<i64>;
+            var<workgroup> ours: atomic<u64>;
+            @compute @workgroup_size(16)
+            fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+                let x = u64(id.x) << 20u;
+                loop {
+                    let old = atomicLoad(&sum[0]);
+                    if atomicCompareExchangeWeak(&sum[0], old, old + x).exchanged { break; }
+                }
+                atomicMax(&most, i64(x) - 5li);
+                atomicAdd(&ours, x);
+                workgroupBarrier();
+                if i == 0u { atomicAdd(&sum[1], atomicLoad(&ours)); }
+            }";
+        run(wgsl, count, &[&sum, &most]);
+        let all: u64 = (0..count).map(|i| i << 20).sum();
+        assert_eq!(numbers(&sum), [all, all]);
+        assert_eq!(numbers(&most), [((count - 1) << 20) - 5]);
+    }
+
+    #[test]
+    fn a_load_never_sees_half_of_a_store() {
+        let (few, torn) = (buffer(1, &[0; 6]), buffer(2, &[0; 1]));
+        // In all that is ever stored both words are the same.
+        let wgsl = "@group(0) @binding(0) var<storage, read_write> few: array<atomic<u64>, 3>;
+            @group(0) @binding(1) var<storage, read_write> torn: atomic<u32>;
+            @compute @workgroup_size(64)
+            fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+                let x = u64(id.x);
+                for (var i = 0u; i < 20u; i++) {
+                    atomicStore(&few[id.x % 3u], (x << 32u) | x);
+                    let seen = atomicLoad(&few[(id.x + i) % 3u]);
+                    if u32(seen >> 32u) != u32(seen) { atomicAdd(&torn, 1u); }
+                }
+            }";
+        run(wgsl, 1 << 16, &[&few, &torn]);
+        assert_eq!(words(&torn), [0]);
+    }
 }
 
 mod scripted {
