@@ -567,52 +567,124 @@ fn main(@builtin(local_invocation_index) i: u32) {
     assert_eq!(findings.found[0].place.calls[0].function, "bump");
 }
 
-/// What two invocations do to one word, and whether that is a race.
+/// What two invocations do to one number, and whether that is a race.
 #[test]
 fn only_accesses_of_which_one_writes_and_one_is_not_atomic_race() {
     for (first, second, races) in [
         ("_ = atomicLoad(&a)", "_ = atomicLoad(&a)", false),
-        ("atomicStore(&a, 1u)", "_ = atomicLoad(&a)", false),
-        ("atomicAdd(&a, 1u)", "atomicMax(&a, 1u)", false),
+        ("atomicStore(&a, one)", "_ = atomicLoad(&a)", false),
+        ("atomicAdd(&a, one)", "atomicMax(&a, one)", false),
+        (
+            "_ = atomicCompareExchangeWeak(&a, one, one)",
+            "_ = atomicExchange(&a, one)",
+            false,
+        ),
         ("_ = p", "_ = p", false),
-        ("p = 1u", "_ = p", true),
-        ("_ = p", "p = 1u", true),
-        ("p = 1u", "p = 1u", true),
+        ("p = one", "_ = p", true),
+        ("_ = p", "p = one", true),
+        ("p = one", "p = one", true),
     ] {
-        for memory in ["workgroup", "storage"] {
+        for (ty, memory) in [
+            ("u32", "workgroup"),
+            ("u32", "storage"),
+            ("u64", "workgroup"),
+            ("i64", "storage"),
+        ] {
             let declared = match memory {
-                "workgroup" => {
-                    "var<workgroup> a: atomic<u32>; var<workgroup> p: u32;
+                "workgroup" => format!(
+                    "var<workgroup> a: atomic<{ty}>; var<workgroup> p: {ty};
                     @group(0) @binding(0) var<storage, read_write> y: u32;"
-                }
-                _ => {
+                ),
+                _ => format!(
                     "@group(0) @binding(0) var<storage, read_write> y: u32;
-                    @group(0) @binding(1) var<storage, read_write> a: atomic<u32>;
-                    @group(0) @binding(2) var<storage, read_write> p: u32;"
-                }
+                    @group(0) @binding(1) var<storage, read_write> a: atomic<{ty}>;
+                    @group(0) @binding(2) var<storage, read_write> p: {ty};"
+                ),
             };
             let kernel = kernel(&format!(
                 "{declared}
+                const one = {ty}(1);
                 @compute @workgroup_size(2)
                 fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
                     if id.x == 0u {{ {first}; }}
                     if id.x == 1u {{ {second}; }}
-                    if id.x == 0u {{ y = 1u; atomicAdd(&a, 0u); }}
-                    if id.x == 5u {{ p = 1u; }}
+                    if id.x == 0u {{ y = 1u; atomicAdd(&a, {ty}(0)); }}
+                    if id.x == 5u {{ p = one; }}
                 }}"
             ));
             let mut words = vec![("y", zeros(1))];
             if memory == "storage" {
-                words.extend([("a", zeros(1)), ("p", zeros(1))]);
+                let count = if ty == "u32" { 1 } else { 2 };
+                words.extend([("a", zeros(count)), ("p", zeros(count))]);
             }
             let findings = found(&kernel, 2, &words);
             assert_eq!(
                 findings.is_some(),
                 races,
-                "{first} and {second} in {memory} memory: {findings:?}"
+                "{first} and {second} of {ty} in {memory} memory: {findings:?}"
             );
         }
     }
+}
+
+#[test]
+fn atomics_of_64_bits_order_what_many_workgroups_do() {
+    let kernel = kernel(
+        "@group(0) @binding(0) var<storage, read_write> n: array<atomic<u64>>;
+        @group(0) @binding(1) var<storage, read_write> taken: array<u32>;
+        var<workgroup> ours: atomic<i64>;
+        @compute @workgroup_size(8)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+            let x = u64(id.x) << 30u;
+            atomicSub(&ours, i64(x));
+            var old = atomicLoad(&n[0]);
+            loop {
+                let now = atomicCompareExchangeWeak(&n[0], old, old + x);
+                if now.exchanged { break; }
+                old = now.old_value;
+            }
+            // A place of its own for each, in whatever order they come.
+            let place = u32(atomicAdd(&n[1], 1lu << 32u) >> 32u);
+            taken[place] = id.x;
+            atomicStore(&n[3], 5lu);
+            workgroupBarrier();
+            if i == 0u { atomicAdd(&n[2], u64(-atomicLoad(&ours))); }
+        }",
+    );
+    let (findings, words) = run(
+        &checked(),
+        &kernel,
+        40,
+        &[("n", zeros(8)), ("taken", zeros(40))],
+    );
+    assert_eq!(findings, None);
+    let sum = (0..40_u64).map(|i| i << 30).sum::<u64>();
+    let [low, high] = [sum as u32, (sum >> 32) as u32];
+    assert_eq!(words, [low, high, 0, 40, low, high, 5, 0]);
+}
+
+#[test]
+fn an_atomic_of_64_bits_past_the_end_is_told() {
+    let count = kernel(
+        "@group(0) @binding(0) var<storage, read_write> n: array<atomic<u64>>;
+@compute @workgroup_size(4)
+fn count(@builtin(global_invocation_id) id: vec3<u32>) {
+    atomicMax(&n[id.x * 2u], 1lu);
+}",
+    );
+    let text = told(&count, 4, &[("n", zeros(10))]);
+    assert_text(
+        &text,
+        "checked mode found 1 fault in the kernel `count`
+
+index out of bounds
+  ┌─ wgsl:4:16
+  │
+4 │     atomicMax(&n[id.x * 2u], 1lu);
+  │                ^^^^^^^^^^^^ the index is 6, but `n` has 5 elements
+  │
+  = invocation (3, 0, 0): local id (3, 0, 0), workgroup id (0, 0, 0)",
+    );
 }
 
 #[test]
