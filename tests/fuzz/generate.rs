@@ -39,6 +39,7 @@ pub fn program(seed: u64) -> Program {
         functions: Vec::new(),
         items: Vec::new(),
         uses_tile,
+        uses_wide: random.percent(30),
         is_guarded: !uses_tile && random.percent(50),
         workgroup,
         extents,
@@ -167,6 +168,9 @@ impl Generator {
                 let mut write = self.open_list(1, 4);
                 let value = self.expr(I32, 2);
                 write.push(Stmt::Assign(Place::Tile, value));
+                if self.program.uses_wide {
+                    write.push(self.tally());
+                }
                 self.tile = Tile::Read;
                 let mut read = self.open_list(1, 5);
                 let at = self.expr(U32, 2);
@@ -375,6 +379,14 @@ impl Generator {
                 let call = self.call();
                 list.extend(call);
             }
+            93..97 if self.program.uses_wide && self.random.percent(50) => {
+                let statement = self.wide_sum();
+                list.push(statement);
+            }
+            97..100 if self.program.uses_wide && self.random.percent(50) => {
+                let statement = self.wide_own();
+                list.push(statement);
+            }
             93..97 => {
                 let op = self.random.pick(&[
                     Atomic::Add,
@@ -402,6 +414,57 @@ impl Generator {
                 list.push(Stmt::Own(id, op, value));
             }
             _ => list.extend(self.assign()),
+        }
+    }
+
+    /// The words of a number of 64 bits.
+    fn pair(&mut self) -> [Expr; 2] {
+        [self.expr(U32, 2), self.expr(U32, 1)]
+    }
+
+    /// On what the workgroup shares, where that may be written, or all invocations do.
+    fn wide_sum(&mut self) -> Stmt {
+        if self.tile == Tile::Written && self.random.percent(50) {
+            return self.tally();
+        }
+        let op = self.random.pick(&[
+            Atomic::Add,
+            Atomic::Sub,
+            Atomic::Max,
+            Atomic::Min,
+            Atomic::And,
+            Atomic::Or,
+            Atomic::Xor,
+        ]);
+        let at = self.expr(U32, 1);
+        Stmt::WideSum(op, at, self.pair())
+    }
+
+    fn tally(&mut self) -> Stmt {
+        let op = self.random.pick(&TALLIES);
+        Stmt::Tally(op, self.pair())
+    }
+
+    fn wide_own(&mut self) -> Stmt {
+        let is_exchange = self.random.percent(40);
+        let by = self.expr(U32, 1);
+        let op = self.random.pick(&[
+            Atomic::Add,
+            Atomic::Sub,
+            Atomic::Max,
+            Atomic::Min,
+            Atomic::And,
+            Atomic::Or,
+            Atomic::Xor,
+            Atomic::Exchange,
+        ]);
+        let value = self.pair();
+        let id = self.variable(U32, None, Kind::Fixed);
+        self.scope.push(id);
+        if is_exchange {
+            Stmt::Exchange(id, by, value)
+        } else {
+            Stmt::WideOwn(id, op, value)
         }
     }
 
@@ -645,6 +708,9 @@ impl Generator {
             (Scalar::U32, 4) => {
                 let at = Expr::new(U32, Node::Builtin(Builtin::Me));
                 Node::Input(Box::new(at))
+            }
+            (Scalar::U32, 5) if self.tile == Tile::Read && self.program.uses_wide => {
+                Node::Tally(Box::new(self.leaf(U32)))
             }
             (Scalar::I32, 0 | 1) => Node::Out(Box::new(self.leaf(U32))),
             (Scalar::I32, 2 | 3) if self.tile == Tile::Read => Node::Tile(Box::new(self.leaf(U32))),

@@ -43,20 +43,24 @@ fn run(runtime: &Runtime, program: &Program) -> Result<Memory, String> {
     let out = runtime.buffer_from(words).map_err(said)?;
     let sums = runtime.buffer_from(&before.sums).map_err(said)?;
     let own = runtime.buffer_from(&before.own).map_err(said)?;
+    let wide = runtime.buffer_from(&before.wide).map_err(said)?;
+    let wide_own = runtime.buffer_from(&before.wide_own).map_err(said)?;
     let (a, b, c) = program.parameters;
     let dispatch = runtime
         .dispatch(&kernel, program.extents)
         .value("parameters", [a as u32, b, (c as f32).to_bits()]);
     let dispatch = dispatch.bind("input", &input).bind("out", &out);
-    dispatch
-        .bind("sums", &sums)
-        .bind("own", &own)
-        .run()
-        .map_err(said)?;
+    let mut dispatch = dispatch.bind("sums", &sums).bind("own", &own);
+    if program.uses_wide {
+        dispatch = dispatch.bind("wide", &wide).bind("wide_own", &wide_own);
+    }
+    dispatch.run().map_err(said)?;
     Ok(Memory {
         out: bytemuck::cast_vec(runtime.read(&out).map_err(said)?),
         sums: runtime.read(&sums).map_err(said)?,
         own: runtime.read(&own).map_err(said)?,
+        wide: runtime.read(&wide).map_err(said)?,
+        wide_own: runtime.read(&wide_own).map_err(said)?,
     })
 }
 
@@ -75,9 +79,16 @@ fn difference(runtime: &Runtime, program: &Program) -> Option<String> {
         let (found, right) = (found[at] as i32, right[at] as i32);
         Some(format!("`{name}[{at}]` is {found}, not {right}"))
     };
+    let first_wide = |name: &str, found: &[u64], right: &[u64]| {
+        let at = (0..right.len()).find(|i| found[*i] != right[*i])?;
+        let (found, right) = (found[at], right[at]);
+        Some(format!("`{name}[{at}]` is {found:#x}, not {right:#x}"))
+    };
     first("out", &found.out, &right.out)
         .or_else(|| first("sums", &found.sums, &right.sums))
         .or_else(|| first("own", &found.own, &right.own))
+        .or_else(|| first_wide("wide", &found.wide, &right.wide))
+        .or_else(|| first_wide("wide_own", &found.wide_own, &right.wide_own))
 }
 
 /// Whether a cut program still is one, and still fails.
@@ -87,8 +98,11 @@ fn fails(runtime: &Runtime, program: &Program) -> bool {
         && difference(runtime, program).is_some()
 }
 
-fn check(runtime: &Runtime, seed: u64) -> Result<(), Failed> {
+fn check(runtime: &Runtime, seed: u64, has_wide: bool) -> Result<(), Failed> {
     let program = generate::program(seed);
+    if program.uses_wide && !has_wide {
+        return Ok(());
+    }
     let Some(difference_of_all) = difference(runtime, &program) else {
         return Ok(());
     };
@@ -104,8 +118,8 @@ fn check(runtime: &Runtime, seed: u64) -> Result<(), Failed> {
     Err(text.into())
 }
 
-/// The kernels of a shard on the device of this name.
-fn shard(devices: &str, first: u64, count: u64, shard: u64) -> Result<(), Failed> {
+/// The kernels of a shard on the device of this name, which may have no atomics of 64 bits.
+fn shard(devices: &str, has_wide: bool, first: u64, count: u64, shard: u64) -> Result<(), Failed> {
     let build = Runtime::builder()
         .devices(devices)
         .threads(1)
@@ -117,7 +131,7 @@ fn shard(devices: &str, first: u64, count: u64, shard: u64) -> Result<(), Failed
     let watched: Vec<u64> = seeds.clone().collect();
     std::thread::spawn(move || watch(&watched, &ends));
     for seed in seeds {
-        check(&runtime, seed)?;
+        check(&runtime, seed, has_wide)?;
         let _ = ended.send(());
     }
     Ok(())
@@ -140,11 +154,8 @@ fn watch(seeds: &[u64], ends: &mpsc::Receiver<()>) {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let are_exact: Vec<bool> = find_gpus()
-        .iter()
-        .map(FoundGpu::keeps_integer_rules)
-        .collect();
-    let gpus = are_exact.len();
+    let found = find_gpus();
+    let gpus = found.len();
     let is_required = std::env::var("DIVVY_REQUIRE_GPU").is_ok_and(|required| required == "1");
     let (first, count) = (
         number("DIVVY_FUZZ_SEED", 1),
@@ -153,18 +164,25 @@ fn main() {
     let mut trials = Vec::new();
     for i in 0..SHARDS {
         trials.push(Trial::test(format!("kernels{i}::cpu"), move || {
-            shard("cpu", first, count, i)
+            shard("cpu", true, first, count, i)
         }));
         for gpu in 0..gpus.max(1) {
+            let has_wide = found.get(gpu).is_some_and(FoundGpu::has_wide_atomics);
             let test = move || {
                 if gpus == 0 {
                     return Err("there is no GPU, and DIVVY_REQUIRE_GPU asks for one".into());
                 }
-                shard(&format!("gpu{gpu}"), first, count / PER_GPU_KERNEL, i)
+                shard(
+                    &format!("gpu{gpu}"),
+                    has_wide,
+                    first,
+                    count / PER_GPU_KERNEL,
+                    i,
+                )
             };
             let trial = Trial::test(format!("kernels{i}::gpu{gpu}"), test);
-            trials.push(trial.with_ignored_flag(match are_exact.get(gpu) {
-                Some(is_exact) => !is_exact,
+            trials.push(trial.with_ignored_flag(match found.get(gpu) {
+                Some(gpu) => !gpu.keeps_integer_rules(),
                 None => !is_required,
             }));
         }

@@ -11,6 +11,9 @@ pub struct Memory {
     pub out: Vec<u32>,
     pub sums: Vec<u32>,
     pub own: Vec<u32>,
+    /// Nothing where there are no atomics of 64 bits.
+    pub wide: Vec<u64>,
+    pub wide_own: Vec<u64>,
 }
 
 impl Memory {
@@ -21,6 +24,14 @@ impl Memory {
             out: vec![0; count * OUT as usize],
             sums: (0..SUMS as u32).map(|i| i * 0x0101_0101).collect(),
             own: (0..count as u32).collect(),
+            wide: match program.uses_wide {
+                true => (0..SUMS as u64).map(|i| i * 0x0101_0101_0101).collect(),
+                false => Vec::new(),
+            },
+            wide_own: match program.uses_wide {
+                true => (0..count as i64).map(|i| ((i - 3) << 30) as u64).collect(),
+                false => Vec::new(),
+            },
         }
     }
 }
@@ -74,6 +85,11 @@ fn workgroup(
             .wrapping_add(program.parameters.0 as u32);
         memory.own[me as usize] = memory.own[me as usize].wrapping_add(me);
         memory.sums[0] = memory.sums[0].wrapping_add(1);
+        if program.uses_wide {
+            memory.wide[0] = memory.wide[0].wrapping_add(joined(me, 1));
+            let own = &mut memory.wide_own[me as usize];
+            *own = wide_combined(Atomic::Max, true, *own, u64::from(me) << 31);
+        }
         threads.push(Thread {
             values,
             pointers: vec![None; program.variables.len()],
@@ -88,6 +104,7 @@ fn workgroup(
         program,
         memory,
         tile: &mut tile,
+        tallies: [0; TALLIES.len()],
         steps,
     };
     all.items(&program.items, &mut threads)
@@ -108,6 +125,7 @@ struct Group<'a> {
     program: &'a Program,
     memory: &'a mut Memory,
     tile: &'a mut [u32],
+    tallies: [u64; TALLIES.len()],
     steps: &'a mut u64,
 }
 
@@ -124,6 +142,8 @@ fn zeros(program: &Program, id: Id) -> Vec<Words> {
 }
 
 type Found<T> = Result<T, &'static str>;
+
+const NONE: &str = "there are no atomics of 64 bits";
 
 impl Group<'_> {
     fn items(&mut self, items: &[Item], threads: &mut [Thread]) -> Found<()> {
@@ -292,8 +312,45 @@ impl Group<'_> {
                 thread.values[*id] = vec![[*word; 4]];
                 *word = combined(*op, *word, value);
             }
+            Stmt::WideSum(op, at, value) => {
+                let at = atomic(*op).1 + self.expr(at, thread)?[0] % 2;
+                let value = self.joined(value, thread)?;
+                let number = self.memory.wide.get_mut(at as usize).ok_or(NONE)?;
+                *number = wide_combined(*op, false, *number, value);
+            }
+            Stmt::WideOwn(id, op, value) => {
+                let value = self.joined(value, thread)?;
+                let number = self.own_number(thread.me)?;
+                thread.values[*id] = vec![[mixed(*number); 4]];
+                *number = wide_combined(*op, true, *number, value);
+            }
+            Stmt::Exchange(id, by, value) => {
+                let by = self.expr(by, thread)?[0];
+                let value = self.joined(value, thread)?;
+                let number = self.own_number(thread.me)?;
+                thread.values[*id] = vec![[mixed(*number); 4]];
+                if by % 2 == 0 {
+                    *number = value;
+                }
+            }
+            Stmt::Tally(op, value) => {
+                let value = self.joined(value, thread)?;
+                let place = TALLIES.iter().position(|one| one == op);
+                let number = &mut self.tallies[place.ok_or("there is no such sum")?];
+                *number = wide_combined(*op, false, *number, value);
+            }
         }
         Ok(Flow::Next)
+    }
+
+    /// The invocation's own number of 64 bits.
+    fn own_number(&mut self, me: u32) -> Found<&mut u64> {
+        self.memory.wide_own.get_mut(me as usize).ok_or(NONE)
+    }
+
+    fn joined(&mut self, [low, high]: &[Expr; 2], thread: &mut Thread) -> Found<u64> {
+        let (low, high) = (self.expr(low, thread)?[0], self.expr(high, thread)?[0]);
+        Ok(joined(low, high))
     }
 
     fn place_type(&self, place: &Place) -> Type {
@@ -379,6 +436,10 @@ impl Group<'_> {
             Node::Tile(at) => {
                 let at = self.expr(at, thread)?[0] as usize % self.tile.len();
                 [self.tile[at]; 4]
+            }
+            Node::Tally(at) => {
+                let at = self.expr(at, thread)?[0] as usize % self.tallies.len();
+                [mixed(self.tallies[at]); 4]
             }
             Node::Unary(op, a) => self.expr(a, thread)?.map(|word| unary(*op, kind, word)),
             Node::Binary(op, a, b) => {
@@ -609,6 +670,30 @@ fn combined(op: Atomic, old: u32, value: u32) -> u32 {
         Atomic::Add => old.wrapping_add(value),
         Atomic::Sub => old.wrapping_sub(value),
         Atomic::Max => old.max(value),
+        Atomic::Min => old.min(value),
+        Atomic::And => old & value,
+        Atomic::Or => old | value,
+        Atomic::Xor => old ^ value,
+        Atomic::Exchange => value,
+    }
+}
+
+fn joined(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+/// Both words of a number in one.
+fn mixed(number: u64) -> u32 {
+    number as u32 ^ ((number >> 32) as u32).wrapping_mul(3)
+}
+
+fn wide_combined(op: Atomic, is_signed: bool, old: u64, value: u64) -> u64 {
+    match op {
+        Atomic::Add => old.wrapping_add(value),
+        Atomic::Sub => old.wrapping_sub(value),
+        Atomic::Max if is_signed => (old as i64).max(value as i64) as u64,
+        Atomic::Max => old.max(value),
+        Atomic::Min if is_signed => (old as i64).min(value as i64) as u64,
         Atomic::Min => old.min(value),
         Atomic::And => old & value,
         Atomic::Or => old | value,

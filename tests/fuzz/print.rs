@@ -50,6 +50,9 @@ impl Printer<'_> {
             "@group(0) @binding(3) var<storage, read_write> sums: array<atomic<u32>, {SUMS}>;"
         ));
         self.line("@group(0) @binding(4) var<storage, read_write> own: array<atomic<u32>>;");
+        if program.uses_wide {
+            self.wide();
+        }
         if program.uses_tile {
             let words = program.in_workgroup();
             self.line(&format!("var<workgroup> tile: array<i32, {words}>;"));
@@ -105,9 +108,48 @@ impl Printer<'_> {
         }
         self.line("out[m * 4u] = i32(input[m % arrayLength(&input)]) + parameters.a;");
         self.line("atomicAdd(&own[m], m); atomicAdd(&sums[0], 1u);");
+        if program.uses_wide {
+            self.line(
+                "atomicAdd(&wide[0], joined(m, 1u)); atomicMax(&wide_own[m], i64(m) << 31u);",
+            );
+        }
         self.items(&program.items);
         self.depth -= 1;
         self.line("}");
+    }
+
+    /// What atomics of 64 bits need.
+    fn wide(&mut self) {
+        self.line(&format!(
+            "@group(0) @binding(5) var<storage, read_write> wide: array<atomic<u64>, {SUMS}>;"
+        ));
+        self.line("@group(0) @binding(6) var<storage, read_write> wide_own: array<atomic<i64>>;");
+        if self.program.uses_tile {
+            let count = TALLIES.len();
+            self.line(&format!(
+                "var<workgroup> tally: array<atomic<u64>, {count}>;"
+            ));
+        }
+        self.line(
+            "fn joined(low: u32, high: u32) -> u64 { return u64(low) | (u64(high) << 32u); }",
+        );
+        self.line("fn mixed(n: u64) -> u32 { return u32(n) ^ (u32(n >> 32u) * 3u); }");
+        // An exchange may fail though the numbers are the same.
+        self.line("fn exchange(at: u32, by: i64, value: i64) -> i64 {");
+        self.line("    let expected = atomicLoad(&wide_own[at]) + by;");
+        self.line("    var old = expected;");
+        self.line("    for (var i = 0u; i < 1000u; i++) {");
+        self.line("        let found = atomicCompareExchangeWeak(&wide_own[at], expected, value);");
+        self.line("        old = found.old_value;");
+        self.line("        if found.exchanged || old != expected { break; }");
+        self.line("    }");
+        self.line("    return old;");
+        self.line("}");
+    }
+
+    /// A number of 64 bits from its words.
+    fn joined(&self, [low, high]: &[Expr; 2]) -> String {
+        format!("joined({}, {})", self.expr(low), self.expr(high))
     }
 
     fn variable_type(&self, id: Id) -> String {
@@ -295,6 +337,30 @@ impl Printer<'_> {
                 let value = self.expr(value);
                 self.line(&format!("let v{id} = {name}(&own[{me}], {value});"));
             }
+            Stmt::WideSum(op, at, value) => {
+                let (name, first) = atomic(*op);
+                let (at, value) = (self.expr(at), self.joined(value));
+                self.line(&format!("{name}(&wide[{first}u + {at} % 2u], {value});"));
+            }
+            Stmt::WideOwn(id, op, value) => {
+                let ((name, _), me) = (atomic(*op), self.builtin(Builtin::Me));
+                let value = self.joined(value);
+                self.line(&format!(
+                    "let v{id} = mixed(u64({name}(&wide_own[{me}], i64({value}))));"
+                ));
+            }
+            Stmt::Exchange(id, by, value) => {
+                let (me, by) = (self.builtin(Builtin::Me), self.expr(by));
+                let value = self.joined(value);
+                self.line(&format!(
+                    "let v{id} = mixed(u64(exchange({me}, i64({by}) & 1li, i64({value}))));"
+                ));
+            }
+            Stmt::Tally(op, value) => {
+                let place = TALLIES.iter().position(|one| one == op).unwrap_or(0);
+                let (name, value) = (atomic(*op).0, self.joined(value));
+                self.line(&format!("{name}(&tally[{place}u], {value});"));
+            }
         }
     }
 
@@ -365,6 +431,10 @@ impl Printer<'_> {
                 self.expr(at)
             ),
             Node::Tile(at) => format!("tile[{} % {}u]", self.expr(at), self.program.in_workgroup()),
+            Node::Tally(at) => {
+                let count = TALLIES.len();
+                format!("mixed(atomicLoad(&tally[{} % {count}u]))", self.expr(at))
+            }
             Node::Unary(op, a) => {
                 let a_text = self.expr(a);
                 match op {

@@ -21,6 +21,7 @@ pub fn shrunk(program: &Program, fails: &mut dyn FnMut(&Program) -> bool) -> Pro
             unwrap_statements,
             cut_expressions,
             cut_functions,
+            cut_wide,
         ] {
             let mut place = 0;
             while tries < MOST_TRIES {
@@ -217,5 +218,14 @@ fn cut_functions(program: &mut Program, place: usize) -> Found {
         return Found::Unchanged;
     }
     program.functions.pop();
+    Found::Changed
+}
+
+/// Takes out what atomics of 64 bits need, if there are none.
+fn cut_wide(program: &mut Program, place: usize) -> Found {
+    if place > 0 || !program.uses_wide {
+        return Found::Nothing;
+    }
+    program.uses_wide = false;
     Found::Changed
 }

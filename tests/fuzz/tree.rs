@@ -137,6 +137,8 @@ pub enum Node {
     Out(Box<Expr>),
     /// A word of workgroup memory, of any invocation.
     Tile(Box<Expr>),
+    /// One of the workgroup's sums of 64 bits, brought to a word.
+    Tally(Box<Expr>),
     Unary(Unary, Box<Expr>),
     Binary(Binary, Box<Expr>, Box<Expr>),
     Compare(Comparison, Box<Expr>, Box<Expr>),
@@ -221,6 +223,14 @@ pub enum Stmt {
     Sum(Atomic, Expr, Expr),
     /// On the invocation's own word, with what was there.
     Own(Id, Atomic, Expr),
+    /// As a sum, of 64 bits: the lower word and the higher one.
+    WideSum(Atomic, Expr, [Expr; 2]),
+    /// On the invocation's own signed number of 64 bits, with what was there brought to a word.
+    WideOwn(Id, Atomic, [Expr; 2]),
+    /// A comparison of that number with itself, or with the next one if this is odd, and an exchange if they are the same.
+    Exchange(Id, Expr, [Expr; 2]),
+    /// On one of the workgroup's sums: by the operation.
+    Tally(Atomic, [Expr; 2]),
 }
 
 #[derive(Clone, Debug)]
@@ -250,6 +260,8 @@ pub struct Program {
     pub functions: Vec<Function>,
     pub items: Vec<Item>,
     pub uses_tile: bool,
+    /// Whether there are atomics of 64 bits.
+    pub uses_wide: bool,
     /// Whether invocations beyond the range return at once.
     pub is_guarded: bool,
     pub workgroup: [u32; 3],
@@ -265,6 +277,8 @@ pub const FAR: u32 = 5;
 
 /// Sums that invocations share: two for each operation.
 pub const SUMS: usize = 14;
+/// Sums that a workgroup has: one for each operation.
+pub const TALLIES: [Atomic; 3] = [Atomic::Add, Atomic::Xor, Atomic::Max];
 
 impl Program {
     /// The extents in whole workgroups.
@@ -383,9 +397,14 @@ fn own_exprs(statement: &mut Stmt, visit: &mut dyn FnMut(&mut Expr)) {
         | Stmt::While(_, expr, ..)
         | Stmt::Loop(_, _, _, _, Some(expr))
         | Stmt::Own(_, _, expr) => exprs(expr, visit),
-        Stmt::Sum(_, a, b) => {
+        Stmt::Sum(_, a, b) | Stmt::WideOwn(_, _, [a, b]) | Stmt::Tally(_, [a, b]) => {
             exprs(a, visit);
             exprs(b, visit);
+        }
+        Stmt::WideSum(_, a, [b, c]) | Stmt::Exchange(_, a, [b, c]) => {
+            exprs(a, visit);
+            exprs(b, visit);
+            exprs(c, visit);
         }
         Stmt::Call(_, _, arguments) => {
             for argument in arguments {
@@ -417,6 +436,7 @@ pub fn parts(expr: &mut Expr) -> Vec<&mut Expr> {
         | Node::Input(a)
         | Node::Out(a)
         | Node::Tile(a)
+        | Node::Tally(a)
         | Node::Unary(_, a)
         | Node::Clamp(a, _, _)
         | Node::Every(_, a)
