@@ -224,3 +224,42 @@ impl Device for GpuDevice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With no GPU there is nothing to ask.
+    #[test]
+    fn a_gpu_refuses_the_atomics_that_it_lacks_and_no_others() {
+        let kernel = |ty: &str, operation: &str| {
+            let kernel = Kernel::from_wgsl(&format!(
+                "@group(0) @binding(0) var<storage, read_write> x: array<atomic<{ty}>>;
+                @compute @workgroup_size(1) fn main() {{ {operation}; }}"
+            ));
+            kernel.expect("it is valid")
+        };
+        for found in find_gpus() {
+            let gpu = GpuDevice::open(&found).expect("it opens");
+            for (has, kernel) in [
+                (true, kernel("u32", "atomicAdd(&x[0], 1u)")),
+                (
+                    found.has_wide_atomics(),
+                    kernel("u64", "atomicAdd(&x[0], 1lu)"),
+                ),
+                (
+                    found.has_float_atomics(),
+                    kernel("f32", "atomicAdd(&x[0], 1.0)"),
+                ),
+            ] {
+                match gpu.accepts(&kernel) {
+                    Ok(()) => assert!(has, "{}", found.name()),
+                    Err(DeviceError::Refused { reason, .. }) => {
+                        assert!(!has && reason.contains("SHADER_"), "{reason}");
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    }
+}

@@ -294,3 +294,31 @@ fn an_operation_for_all_lanes_is_done_by_each() {
     assert_eq!(numbers(&found[0]), [all, all, 1 << 50, 40 << 32]);
     assert_eq!(numbers(&found[1]), [all; 40]);
 }
+
+#[test]
+fn one_of_a_subgroup_adds_for_all_of_it() {
+    let wgsl = "@group(0) @binding(0) var<storage, read_write> n: array<atomic<u64>>;
+        @compute @workgroup_size(40)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(subgroup_invocation_id) i: u32) {
+            if id.x % 3u == 1u { return; }
+            let x = u64(id.x) << 32u;
+            let sum = subgroupAdd(x);
+            let most = subgroupMax(x);
+            if i == 0u { atomicAdd(&n[0], sum); }
+            let first = subgroupBroadcastFirst(i);
+            if i == first { atomicAdd(&n[1], sum); atomicMax(&n[2], most); }
+        }";
+    let found = run(wgsl, &[vec![0; 6]], [2, 1, 1]).remove(0);
+    let all: Vec<u64> = (0..80).filter(|i| i % 3 != 1).collect();
+    // Subgroups begin with the invocations 0, 32, 40 and 72.
+    let first = |from: u64, to: u64| all.iter().filter(|i| (from..to).contains(*i)).sum::<u64>();
+    let led: u64 = [(0, 32), (32, 40), (40, 72), (72, 80)]
+        .iter()
+        .filter(|(from, _)| from % 3 != 1)
+        .map(|(from, to)| first(*from, *to))
+        .sum();
+    assert_eq!(
+        numbers(&found),
+        [led << 32, all.iter().sum::<u64>() << 32, 78 << 32]
+    );
+}
