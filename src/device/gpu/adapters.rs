@@ -41,8 +41,8 @@ impl FoundGpu {
         self.info.backend != Backend::Gl
     }
 
-    /// Whether kernels may use every atomic operation on numbers of 64 bits. One that doesn't say so may still know the
-    /// larger and the smaller of two, with nothing returned.
+    /// Whether kernels may use every atomic operation on numbers of 64 bits. Where they may not, some GPUs still do
+    /// `atomicMin` and `atomicMax` in buffers, if nothing is done with what these return.
     #[must_use]
     pub fn has_wide_atomics(&self) -> bool {
         let features = self.adapter.features();
