@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use divvy::device::gpu::find_gpus;
 use divvy::id::{BufferId, DeviceId, OperationId};
 use divvy::plan::{Placed, Plan, Planner, Touch};
-use divvy::split::{Decider, Estimate, partition};
+use divvy::split::{Decider, Demand, Density, Estimate, partition};
 use divvy::system::System;
 use divvy::{Access, Kernel, Runtime, Span};
 use std::time::Duration;
@@ -28,7 +28,13 @@ fn planning(criterion: &mut Criterion) {
             .iter()
             .for_each(|buffer| planner.add(*buffer, extent * 16));
         let mut chunks = Vec::new();
-        partition(extent, 8, &vec![1.0; devices], &mut chunks);
+        partition(
+            extent,
+            8,
+            &Density::flat(),
+            &vec![1.0; devices],
+            &mut chunks,
+        );
         let place = |(i, units): (usize, &Span)| Placed {
             device: DeviceId(i as u32),
             units: *units,
@@ -74,9 +80,16 @@ fn planning(criterion: &mut Criterion) {
         let mut decider = Decider::default();
         group.bench_function(BenchmarkId::new("partition", devices), |bencher| {
             bencher.iter(|| {
-                decider.decide(
+                let demand = Demand {
                     extent,
-                    8,
+                    grain: 8,
+                    density: &Density::flat(),
+                    whole_missing: &[],
+                    recurring: &[],
+                    horizon: 1.0,
+                };
+                decider.decide(
+                    &demand,
                     (0..devices).map(estimate),
                     &mut |_, _| 0,
                     &mut chunks,

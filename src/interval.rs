@@ -6,26 +6,61 @@
 
 use crate::span::Span;
 
-/// A map from the indices `0..len` to values, stored as runs.
+/// How many runs a block holds at most.
+const MOST: usize = 16;
+
+/// A map from every index of `0..len` to a value, stored as runs.
 ///
-/// Finding a run costs a binary search; changing a span costs the runs it touches plus a shift of those behind it. Once
-/// the storage has grown to the largest number of runs seen, no operation allocates for itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The runs are kept in blocks of bounded size, as in the leaves of a B-tree. Finding a run costs two binary searches;
+/// changing a span costs the runs that it touches and a few moves within their blocks, however many runs there are; that a
+/// block is cut in two or emptied is rare. Once the storage has grown to the largest number of runs seen, no operation
+/// allocates for itself.
+#[derive(Clone, Debug)]
 pub struct IntervalMap<V> {
     len: u64,
-    /// Each run's start and value; it ends where the next begins.
-    runs: Vec<(u64, V)>,
+    /// Each run's start and value; it ends where the next begins. No block is empty.
+    blocks: Vec<Vec<(u64, V)>>,
+    /// Where each block begins, side by side for the search.
+    firsts: Vec<u64>,
+    /// The block that was changed last: the next change is most often near it.
+    near: usize,
+    /// Blocks that were emptied, for their storage.
+    spare: Vec<Vec<(u64, V)>>,
 }
+
+/// The place of a run: its block, and its place in it.
+type Place = (usize, usize);
+
+impl<V: PartialEq> PartialEq for IntervalMap<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len
+            && self
+                .blocks
+                .iter()
+                .flatten()
+                .eq(other.blocks.iter().flatten())
+    }
+}
+
+impl<V: Eq> Eq for IntervalMap<V> {}
 
 impl<V: Clone + PartialEq> IntervalMap<V> {
     /// A map of `0..len` in which every index has `value`.
     pub fn new(len: u64, value: V) -> Self {
-        let runs = if len == 0 {
-            Vec::new()
-        } else {
-            vec![(0, value)]
+        let mut map = Self {
+            len,
+            blocks: Vec::new(),
+            firsts: Vec::new(),
+            near: 0,
+            spare: Vec::new(),
         };
-        Self { len, runs }
+        if len > 0 {
+            let mut block = map.block();
+            block.push((0, value));
+            map.blocks.push(block);
+            map.firsts.push(0);
+        }
+        map
     }
 
     /// How many indices the map covers.
@@ -40,7 +75,7 @@ impl<V: Clone + PartialEq> IntervalMap<V> {
 
     /// How many runs the map is stored as.
     pub fn runs(&self) -> usize {
-        self.runs.len()
+        self.blocks.iter().map(Vec::len).sum()
     }
 
     /// The runs that touch `span`, cut to it, in order.
@@ -50,19 +85,17 @@ impl<V: Clone + PartialEq> IntervalMap<V> {
     /// If `span` reaches past the map.
     pub fn overlapping(&self, span: Span) -> impl Iterator<Item = (Span, &V)> {
         self.check(span);
-        let first = if span.is_empty() {
-            self.runs.len()
-        } else {
-            self.run_at(span.start)
-        };
-        self.runs[first..]
-            .iter()
-            .enumerate()
-            .take_while(move |(_, (start, _))| *start < span.end)
-            .map(move |(i, (start, value))| {
-                let run = Span::new(*start, self.end_of(first + i));
-                (run.intersection(span), value)
-            })
+        let mut place = (!span.is_empty()).then(|| self.find(span.start));
+        std::iter::from_fn(move || {
+            let at = place?;
+            let (start, value) = &self.blocks[at.0][at.1];
+            place = self.after(at);
+            let end = place.map_or(self.len, |next| self.start(next));
+            if end >= span.end {
+                place = None;
+            }
+            Some((Span::new(*start, end).intersection(span), value))
+        })
     }
 
     /// Gives every index of `span` the value `value`.
@@ -75,10 +108,22 @@ impl<V: Clone + PartialEq> IntervalMap<V> {
         if span.is_empty() {
             return;
         }
-        let (first, last) = self.cut(span);
-        self.runs[first].1 = value;
-        self.runs.drain(first + 1..last);
-        self.merge(first, first + 1);
+        self.cut_at(span.end);
+        let first = self.cut_at(span.start);
+        self.blocks[first.0][first.1].1 = value;
+        while let Some(next) = self.after(first) {
+            if self.start(next) >= span.end {
+                break;
+            }
+            let block = &self.blocks[next.0];
+            // A block that lies inside as a whole goes as a whole.
+            if next.1 == 0 && block[block.len() - 1].0 < span.end {
+                self.drop_block(next.0);
+            } else {
+                self.remove(next);
+            }
+        }
+        self.merge(first, span.end);
     }
 
     /// Changes the value of every run in `span`, cut to it, with `change`.
@@ -91,12 +136,20 @@ impl<V: Clone + PartialEq> IntervalMap<V> {
         if span.is_empty() {
             return;
         }
-        let (first, last) = self.cut(span);
-        for i in first..last {
-            let run = Span::new(self.runs[i].0, self.end_of(i));
-            change(run, &mut self.runs[i].1);
+        self.cut_at(span.end);
+        let first = self.cut_at(span.start);
+        let mut place = first;
+        loop {
+            let next = self.after(place);
+            let end = next.map_or(self.len, |next| self.start(next));
+            let (start, value) = &mut self.blocks[place.0][place.1];
+            change(Span::new(*start, end), value);
+            match next {
+                Some(next) if end < span.end => place = next,
+                _ => break,
+            }
         }
-        self.merge(first, last);
+        self.merge(first, span.end);
     }
 
     fn check(&self, span: Span) {
@@ -107,48 +160,122 @@ impl<V: Clone + PartialEq> IntervalMap<V> {
         );
     }
 
-    fn run_at(&self, index: u64) -> usize {
-        self.runs.partition_point(|(start, _)| *start <= index) - 1
+    fn start(&self, place: Place) -> u64 {
+        self.blocks[place.0][place.1].0
     }
 
-    fn end_of(&self, run: usize) -> u64 {
-        self.runs.get(run + 1).map_or(self.len, |(start, _)| *start)
-    }
-
-    /// Makes `span` begin and end at run boundaries and returns the runs inside, half-open.
-    fn cut(&mut self, span: Span) -> (usize, usize) {
-        let first = self.cut_at(span.start);
-        let last = if span.end == self.len {
-            self.runs.len()
-        } else {
-            self.cut_at(span.end)
+    /// The run that has an index.
+    fn find(&self, index: u64) -> Place {
+        let is_in = |block: &usize| {
+            let next = self.firsts.get(block + 1);
+            self.firsts.get(*block).is_some_and(|first| *first <= index)
+                && next.is_none_or(|next| index < *next)
         };
-        (first, last)
+        let near = [self.near, self.near + 1].into_iter().find(is_in);
+        let block =
+            near.unwrap_or_else(|| self.firsts.partition_point(|first| *first <= index) - 1);
+        let run = self.blocks[block].partition_point(|(start, _)| *start <= index) - 1;
+        (block, run)
     }
 
-    fn cut_at(&mut self, index: u64) -> usize {
-        let run = self.run_at(index);
-        if self.runs[run].0 == index {
-            return run;
+    fn after(&self, (block, run): Place) -> Option<Place> {
+        if run + 1 < self.blocks[block].len() {
+            Some((block, run + 1))
+        } else {
+            (block + 1 < self.blocks.len()).then_some((block + 1, 0))
         }
-        let value = self.runs[run].1.clone();
-        self.runs.insert(run + 1, (index, value));
-        run + 1
     }
 
-    /// Joins equal neighbours among the runs `first..last` and the one on either side.
-    fn merge(&mut self, first: usize, last: usize) {
-        let from = first.saturating_sub(1);
-        let to = (last + 1).min(self.runs.len());
-        let mut kept = from;
-        for i in from + 1..to {
-            if self.runs[kept].1 != self.runs[i].1 {
-                kept += 1;
-                self.runs.swap(kept, i);
+    fn before(&self, (block, run): Place) -> Option<Place> {
+        if run > 0 {
+            Some((block, run - 1))
+        } else {
+            (block > 0).then(|| (block - 1, self.blocks[block - 1].len() - 1))
+        }
+    }
+
+    /// Makes a run begin at an index, if the map has it, and returns its place.
+    fn cut_at(&mut self, index: u64) -> Place {
+        if index == self.len {
+            return (self.blocks.len(), 0);
+        }
+        let (block, run) = self.find(index);
+        self.near = block;
+        let (start, value) = &self.blocks[block][run];
+        if *start == index {
+            return (block, run);
+        }
+        let cut = (index, value.clone());
+        count(self.blocks[block].len() - run);
+        self.blocks[block].insert(run + 1, cut);
+        if self.blocks[block].len() <= MOST {
+            return (block, run + 1);
+        }
+        let mut upper = self.block();
+        upper.extend(self.blocks[block].drain(MOST / 2..));
+        count(MOST / 2 + self.blocks.len() - block);
+        self.firsts.insert(block + 1, upper[0].0);
+        self.blocks.insert(block + 1, upper);
+        if run + 1 < MOST / 2 {
+            (block, run + 1)
+        } else {
+            (block + 1, run + 1 - MOST / 2)
+        }
+    }
+
+    /// Joins equal neighbours among the run at `first`, those after it that begin up to `end`, and the one before it.
+    fn merge(&mut self, first: Place, end: u64) {
+        let mut place = self.before(first).unwrap_or(first);
+        while let Some(next) = self.after(place) {
+            if self.start(next) > end {
+                break;
+            }
+            if self.blocks[place.0][place.1].1 == self.blocks[next.0][next.1].1 {
+                self.remove(next);
+            } else {
+                place = next;
             }
         }
-        self.runs.drain(kept + 1..to);
     }
+
+    fn remove(&mut self, (block, run): Place) {
+        count(self.blocks[block].len() - run);
+        if self.blocks[block].len() == 1 {
+            self.drop_block(block);
+        } else {
+            self.blocks[block].remove(run);
+            self.firsts[block] = self.blocks[block][0].0;
+        }
+    }
+
+    fn drop_block(&mut self, block: usize) {
+        count(self.blocks.len() - block);
+        self.firsts.remove(block);
+        let mut block = self.blocks.remove(block);
+        block.clear();
+        self.spare.push(block);
+    }
+
+    /// An empty block with room for all that a block may hold.
+    fn block(&mut self) -> Vec<(u64, V)> {
+        let spare = self.spare.pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(MOST + 1))
+    }
+}
+
+/// Notes that so many runs or blocks were moved.
+#[cfg(not(test))]
+fn count(_: usize) {}
+
+#[cfg(test)]
+thread_local! {
+    /// Runs and blocks that were moved on this thread.
+    pub(crate) static MOVED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count(moved: usize) {
+    MOVED.set(MOVED.get() + moved);
 }
 
 #[cfg(test)]
@@ -200,11 +327,28 @@ mod tests {
         IntervalMap::new(5, 1_u8).insert(Span::new(3, 6), 2);
     }
 
+    #[test]
+    fn a_change_costs_the_same_however_many_runs_there_are() {
+        let moved = |runs: u64| {
+            let mut map = IntervalMap::new(runs * 10, 0_u64);
+            (0..runs).for_each(|i| map.insert(Span::new(i * 10, i * 10 + 10), i));
+            let before = MOVED.get();
+            for i in 0..runs {
+                let place = i * 7919 % runs * 10;
+                map.insert(Span::new(place + 3, place + 6), runs + i);
+                map.insert(Span::new(place, place + 10), i);
+            }
+            (MOVED.get() - before) as f64 / runs as f64
+        };
+        let (few, many) = (moved(1_000), moved(30_000));
+        assert!(many < few * 1.5, "{few} {many}");
+    }
+
     proptest! {
         #[test]
         fn behaves_as_an_array_and_stays_minimal(
-            len in 1_u64..40,
-            changes in prop::collection::vec((0_u64..40, 0_u64..40, 0_u8..3, any::<bool>()), 0..40),
+            len in prop_oneof![1_u64..40, 1_u64..400],
+            changes in prop::collection::vec((0_u64..400, 0_u64..400, 0_u8..3, any::<bool>()), 0..400),
         ) {
             let mut map = IntervalMap::new(len, 0_u8);
             let mut array = vec![0_u8; len as usize];
@@ -217,6 +361,7 @@ mod tests {
                     map.update(span, |_, old| *old = (*old + value) % 3);
                     array[span.indices()].iter_mut().for_each(|old| *old = (*old + value) % 3);
                 }
+                prop_assert!(map.blocks.iter().all(|block| (1..=MOST).contains(&block.len())));
                 let flat: Vec<u8> =
                     listed(&map).iter().flat_map(|(span, value)| vec![*value; span.len() as usize]).collect();
                 prop_assert_eq!(&flat, &array);

@@ -25,6 +25,7 @@ pub mod profile;
 pub mod queue;
 pub mod range;
 mod runtime;
+pub mod simulate;
 pub mod span;
 pub mod split;
 pub mod system;

@@ -9,11 +9,10 @@
 use crate::buffer::coherence::{LostSpan, MissingSpan};
 use crate::buffer::order::Toucher;
 use crate::buffer::{Coherence, Order};
-use crate::id::{BufferId, CommandId, DeviceId, MemoryId, OperationId};
+use crate::id::{BufferId, CommandId, DeviceId, IdMap, MemoryId, OperationId};
 use crate::kernel::{Access, Combine, Word};
 use crate::span::Span;
 use crate::system::System;
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// What a dispatch does with one of its buffers.
@@ -27,6 +26,13 @@ pub struct Touch {
     pub access: Option<Access>,
     /// What its elements are made of, where they are accumulated.
     pub word: Option<Word>,
+}
+
+impl Touch {
+    /// Whether chunks accumulate in it, each in a private copy.
+    fn accumulates(&self, private: bool) -> bool {
+        private && self.word.is_some() && matches!(self.access, Some(Access::Accumulate(_)))
+    }
 }
 
 /// A chunk of a dispatch and who runs it.
@@ -204,11 +210,13 @@ struct Account {
 #[derive(Clone, Debug)]
 pub struct Planner {
     system: System,
-    accounts: HashMap<BufferId, Account>,
+    accounts: IdMap<BufferId, Account>,
     last_command: CommandId,
     /// Private copies count down from the top, so that they never meet a buffer's id.
     next_private: u64,
     missing: Vec<MissingSpan>,
+    /// What goes from the host's memory to which other.
+    outbound: Vec<(BufferId, MemoryId, Span)>,
 }
 
 impl Planner {
@@ -217,10 +225,11 @@ impl Planner {
     pub fn new(system: System) -> Self {
         Self {
             system,
-            accounts: HashMap::new(),
+            accounts: IdMap::default(),
             last_command: CommandId::DONE,
             next_private: u64::MAX,
             missing: Vec::new(),
+            outbound: Vec::new(),
         }
     }
 
@@ -303,6 +312,29 @@ impl Planner {
                 self.check_not_lost(touch.buffer, self.span_of(touch, chunk.units, extent))?;
             }
         }
+        // First everything comes home, then it goes where it is needed, then the chunks run: a stream works in order, and
+        // one that had to run its chunk before it sent its neighbours their halos would have all of them wait for it.
+        let mut outbound = std::mem::take(&mut self.outbound);
+        outbound.clear();
+        let mut home = Ok(());
+        for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
+            let memory = self.system.memory(chunk.device);
+            for touch in touches.iter().filter(|touch| !touch.accumulates(private)) {
+                let span = self.span_of(touch, chunk.units, extent);
+                let buffer = touch.buffer;
+                home = home.and(self.bring(operation, buffer, memory, span, is_unfinished, plan));
+                if memory != MemoryId::HOST {
+                    let out = |missing: &MissingSpan| (buffer, memory, missing.span);
+                    outbound.extend(self.missing.iter().map(out));
+                }
+            }
+        }
+        for (buffer, memory, span) in &outbound {
+            let way = (MemoryId::HOST, *memory);
+            self.copy(operation, *buffer, way, *span, is_unfinished, plan);
+        }
+        self.outbound = outbound;
+        home?;
         for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
             self.chunk(
                 operation,
@@ -332,13 +364,13 @@ impl Planner {
         plan: &mut Plan,
     ) -> Result<(), LostInput> {
         let memory = self.system.memory(chunk.device);
-        let accumulates = |touch: &Touch| match touch.access {
+        let accumulated = |touch: &Touch| match touch.access {
             Some(Access::Accumulate(combine)) if private => touch.word.map(|word| (combine, word)),
             _ => None,
         };
         let mut group = None;
         for touch in touches {
-            if let Some((combine, word)) = accumulates(touch) {
+            if let Some((combine, word)) = accumulated(touch) {
                 let private = BufferId(self.next_private);
                 self.next_private -= 1;
                 let group = *group.get_or_insert(private);
@@ -353,15 +385,12 @@ impl Planner {
                 let none = plan.depends_on.len();
                 plan.commands
                     .push(command(by, operation, action, none, none));
-            } else {
-                let span = self.span_of(touch, chunk.units, extent);
-                self.bring(operation, touch.buffer, memory, span, is_unfinished, plan)?;
             }
         }
 
         let run = self.next(Some(chunk.device));
         let first = plan.depends_on.len();
-        for touch in touches.iter().filter(|touch| accumulates(touch).is_none()) {
+        for touch in touches.iter().filter(|touch| accumulated(touch).is_none()) {
             let span = self.span_of(touch, chunk.units, extent);
             let account = self.account(touch.buffer);
             if touch.writes {
@@ -584,7 +613,46 @@ impl Planner {
         }
     }
 
-    /// Plans the copies that make `span` current in `memory`.
+    /// Sets `bytes` to what each device would have to be sent before it could run the whole dispatch. For all devices at
+    /// once: asked one by one, each would look at what all the others hold.
+    pub fn missing_whole(
+        &self,
+        extent: u64,
+        touches: &[Touch],
+        element_bytes: impl Fn(&Touch) -> u64,
+        bytes: &mut Vec<u64>,
+    ) {
+        let devices = self.system.devices();
+        bytes.clear();
+        bytes.resize(devices, 0);
+        let (mut all, mut host) = (0, 0);
+        for touch in touches
+            .iter()
+            .filter(|touch| !matches!(touch.access, Some(Access::Accumulate(_))))
+        {
+            let of_one = element_bytes(touch);
+            let span = self.span_of(touch, Span::new(0, extent), extent);
+            self.coherence(touch.buffer)
+                .holders(span, |elements, memories| {
+                    all += elements * of_one;
+                    for memory in memories {
+                        match self.system.owner(*memory) {
+                            Some(device) => bytes[device.0 as usize] += elements * of_one,
+                            None => host += elements * of_one,
+                        }
+                    }
+                });
+        }
+        for (device, held) in bytes.iter_mut().enumerate() {
+            *held = match self.system.memory(DeviceId(device as u32)) {
+                MemoryId::HOST => all - host,
+                _ => all - *held,
+            };
+        }
+    }
+
+    /// Plans the copies to the host's memory of what `memory` lacks of `span`: whatever goes anywhere goes through there.
+    /// `missing` says what that is.
     fn bring(
         &mut self,
         operation: OperationId,
@@ -601,26 +669,9 @@ impl Planner {
             .coherence
             .missing(memory, span, &mut missing);
         for MissingSpan { source, span } in &missing {
-            // From one device's memory to another's the way is through the host's.
             if *source != MemoryId::HOST {
-                self.copy(
-                    operation,
-                    buffer,
-                    (*source, MemoryId::HOST),
-                    *span,
-                    is_unfinished,
-                    plan,
-                );
-            }
-            if memory != MemoryId::HOST {
-                self.copy(
-                    operation,
-                    buffer,
-                    (MemoryId::HOST, memory),
-                    *span,
-                    is_unfinished,
-                    plan,
-                );
+                let way = (*source, MemoryId::HOST);
+                self.copy(operation, buffer, way, *span, is_unfinished, plan);
             }
         }
         self.missing = missing;

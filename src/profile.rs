@@ -6,6 +6,7 @@
 //! Invariant: nothing that is wrong with the folder ever stops a program: it is said in the log and the profile starts
 //! empty.
 
+use crate::split::{Density, Measured};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -14,8 +15,14 @@ use std::path::Path;
 
 /// Samples that a median is taken of: as few as keep out a spike, so that a change is followed soon.
 const RECENT: usize = 5;
+/// Samples that say something of how far apart they are.
+const TELLING: usize = 3;
+/// Two samples in a row that agree to this part of themselves and are further than [`DEPARTED`] from the median have left
+/// the others behind: those are of another time.
+const AGREED: f64 = 0.15;
+const DEPARTED: f64 = 0.25;
 /// Changes whenever the file's content or meaning does; files of another version are ignored.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FILE: &str = "profile.json";
 const LOCK: &str = "profile.lock";
 
@@ -74,19 +81,36 @@ impl Samples {
         }
         self.recent.push(sample);
         self.unsaved = (self.unsaved + 1).min(RECENT);
+        if self.has_departed() {
+            self.recent.drain(..self.recent.len() - 2);
+            self.unsaved = self.unsaved.min(2);
+        }
+    }
+
+    /// Whether the last two samples leave those before them behind. One alone is a spike, two that agree are a change.
+    fn has_departed(&self) -> bool {
+        let [before @ .., one, two] = &self.recent[..] else {
+            return false;
+        };
+        let Some(median) = median_of(before) else {
+            return false;
+        };
+        let is_far = |sample: f64| {
+            (sample - median).abs() > DEPARTED * sample.max(median)
+                && (sample > median) == (*two > median)
+        };
+        (one - two).abs() < AGREED * one.max(*two) && is_far(*one) && is_far(*two)
+    }
+
+    fn spread(&self) -> Option<f64> {
+        let least = self.recent.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.recent.iter().copied().fold(0.0, f64::max);
+        let median = self.median().filter(|median| *median > 0.0)?;
+        (self.recent.len() >= TELLING).then(|| (most - least) / median)
     }
 
     fn median(&self) -> Option<f64> {
-        let mut sorted = [0.0; RECENT];
-        let sorted = &mut sorted[..self.recent.len()];
-        sorted.copy_from_slice(&self.recent);
-        sorted.sort_unstable_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.len() {
-            0 => None,
-            odd if odd % 2 == 1 => Some(sorted[middle]),
-            _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
-        }
+        median_of(&self.recent)
     }
 
     /// Puts what isn't saved behind what another process may have saved meanwhile.
@@ -102,6 +126,20 @@ impl Samples {
             .chain(own)
             .collect();
         self.recent = all.split_off(all.len().saturating_sub(RECENT));
+    }
+}
+
+/// Of at most [`RECENT`] samples.
+fn median_of(samples: &[f64]) -> Option<f64> {
+    let mut sorted = [0.0; RECENT];
+    let sorted = &mut sorted[..samples.len()];
+    sorted.copy_from_slice(samples);
+    sorted.sort_unstable_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(sorted[middle]),
+        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
     }
 }
 
@@ -121,9 +159,18 @@ struct StoredRate {
 }
 
 #[derive(Serialize, Deserialize)]
+struct StoredDensity {
+    #[serde(flatten)]
+    key: Key,
+    /// The costs of equal parts of the range, beside a mean of one.
+    costs: Vec<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
     kernels: Vec<StoredRate>,
+    densities: Vec<StoredDensity>,
     devices: Vec<(String, DeviceSamples)>,
 }
 
@@ -132,6 +179,7 @@ struct Stored {
 pub struct Profile {
     /// By device, so that looking one up needs no key to be put together.
     kernels: HashMap<Key, HashMap<String, Samples>>,
+    densities: HashMap<Key, Density>,
     devices: HashMap<String, DeviceSamples>,
 }
 
@@ -170,6 +218,44 @@ impl Profile {
     #[must_use]
     pub fn rate(&self, key: Key, device: &str) -> Option<f64> {
         self.kernels.get(&key)?.get(device)?.median()
+    }
+
+    /// How far apart the last rates of a kernel on a device were, as a part of their median; nothing if they are too few to
+    /// tell.
+    #[must_use]
+    pub fn spread(&self, key: Key, device: &str) -> Option<f64> {
+        self.kernels.get(&key)?.get(device)?.spread()
+    }
+
+    /// The devices that a kernel was measured on at about this size, in the order of their names, with their median rates in
+    /// invocations per second.
+    pub fn rates(&self, key: Key) -> impl Iterator<Item = (&str, f64)> {
+        let devices = self.kernels.get(&key).into_iter().flatten();
+        let mut rates: Vec<_> = devices
+            .filter_map(|(device, samples)| Some((device.as_str(), samples.median()?)))
+            .collect();
+        rates.sort_by_key(|(device, _)| *device);
+        rates.into_iter()
+    }
+
+    /// How the cost of a kernel varies along its range at about this size, if it was seen to.
+    #[must_use]
+    pub fn density(&self, key: Key) -> &Density {
+        const FLAT: &Density = &Density::flat();
+        self.densities.get(&key).unwrap_or(FLAT)
+    }
+
+    /// Learns how the cost of a kernel varies from what chunks of a range of `extent` units took.
+    pub fn learn_density(&mut self, key: Key, measured: &[Measured], extent: u64) {
+        match self.densities.get_mut(&key) {
+            Some(density) => drop(density.learn(measured, extent)),
+            None => {
+                let mut density = Density::flat();
+                if density.learn(measured, extent) {
+                    self.densities.insert(key, density);
+                }
+            }
+        }
     }
 
     /// The median of what a submission costs besides the work, in seconds.
@@ -220,6 +306,10 @@ impl Profile {
                 saved.insert(device.clone(), samples.clone());
             }
         }
+        // Of two processes that have learned the same, the later is right as well as the earlier.
+        for (key, density) in &self.densities {
+            merged.densities.insert(*key, density.clone());
+        }
         for (name, own) in &mut self.devices {
             let saved = merged.devices.remove(name).unwrap_or_default();
             own.overhead_seconds.behind(&saved.overhead_seconds);
@@ -238,9 +328,18 @@ impl Profile {
         kernels.sort_by(|a, b| (a.key, &a.device).cmp(&(b.key, &b.device)));
         let mut devices: Vec<_> = merged.devices.into_iter().collect();
         devices.sort_by(|a, b| a.0.cmp(&b.0));
+        let densities = merged.densities.into_iter();
+        let mut densities: Vec<_> = densities
+            .map(|(key, density)| StoredDensity {
+                key,
+                costs: density.costs().to_vec(),
+            })
+            .collect();
+        densities.sort_by_key(|stored| stored.key);
         let text = serde_json::to_vec_pretty(&Stored {
             version: VERSION,
             kernels,
+            densities,
             devices,
         })?;
         // The lock makes the name ours alone.
@@ -291,6 +390,8 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
             .or_default()
             .insert(device, trimmed(items_per_second));
     }
+    let densities = stored.densities.into_iter();
+    let densities = densities.map(|stored| (stored.key, Density::new(stored.costs)));
     let devices = stored.devices.into_iter().map(|(name, device)| {
         let overhead_seconds = trimmed(device.overhead_seconds);
         (
@@ -303,6 +404,7 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
     });
     Ok(Some(Profile {
         kernels,
+        densities: densities.collect(),
         devices: devices.collect(),
     }))
 }
@@ -310,6 +412,7 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::Span;
 
     const CPU: &str = "cpu (2 threads)";
 
@@ -333,10 +436,19 @@ mod tests {
     #[test]
     fn a_lasting_change_is_followed() {
         let mut profile = Profile::default();
-        for rate in [100.0, 100.0, 100.0, 100.0, 100.0, 50.0, 50.0, 50.0] {
+        for rate in [100.0, 100.0, 100.0, 100.0, 100.0, 50.0, 51.0] {
             profile.add_rate(key(20), CPU, rate);
         }
-        assert_eq!(profile.rate(key(20), CPU), Some(50.0));
+        assert_eq!(profile.rate(key(20), CPU), Some(50.5));
+    }
+
+    #[test]
+    fn the_spread_is_known_from_three_samples_on() {
+        let mut profile = Profile::default();
+        for (rate, spread) in [(100.0, None), (110.0, None), (90.0, Some(0.2))] {
+            profile.add_rate(key(20), CPU, rate);
+            assert_eq!(profile.spread(key(20), CPU), spread);
+        }
     }
 
     #[test]
@@ -354,9 +466,20 @@ mod tests {
         profile.add_rate(key(20), CPU, 3.5e9);
         profile.add_overhead("gpu", 1e-5);
         profile.add_bandwidth("gpu", 2e9);
+        let chunk = |start, seconds| Measured {
+            device: 0,
+            units: Span::new(start, start + 50),
+            seconds,
+        };
+        let measured = [chunk(0, 1.0), chunk(50, 3.0)];
+        profile.learn_density(key(20), &measured, 100);
         profile.save(folder.path()).expect("it can be written");
         let loaded = Profile::load(folder.path());
         assert_eq!(loaded.rate(key(20), CPU), Some(3.5e9));
+        assert!(!profile.density(key(20)).is_flat());
+        let pairs = loaded.density(key(20)).costs().iter();
+        let pairs = pairs.zip(profile.density(key(20)).costs());
+        assert_eq!(pairs.filter(|(a, b)| (*a - *b).abs() < 1e-9).count(), 64);
         assert_eq!(
             (loaded.overhead("gpu"), loaded.bandwidth("gpu")),
             (Some(1e-5), Some(2e9))
@@ -394,7 +517,7 @@ mod tests {
             "",
             "{",
             "[1]",
-            r#"{"version":99,"kernels":[],"devices":[]}"#,
+            r#"{"version":99,"kernels":[],"densities":[],"devices":[]}"#,
             "\u{0}\u{1}",
         ] {
             let folder = tempfile::tempdir().expect("a folder");

@@ -5,7 +5,7 @@
 use divvy::id::{BufferId, DeviceId, OperationId};
 use divvy::kernel::Access;
 use divvy::plan::{Placed, Plan, Planner, Touch};
-use divvy::split::{Decider, Estimate};
+use divvy::split::{Decider, Demand, Density, Estimate};
 use divvy::system::System;
 use divvy::{Span, id::CommandId};
 use std::alloc::{GlobalAlloc, Layout, System as Heap};
@@ -50,6 +50,7 @@ fn planning_a_steady_stencil_on_two_devices_allocates_nothing() {
     let estimates = [estimate(1e6), estimate(3e6)];
     let (mut decider, mut chunks, mut placed, mut plan) =
         (Decider::default(), Vec::new(), Vec::new(), Plan::default());
+    let (density, mut whole_missing) = (Density::new(vec![1.0, 1.5, 1.0, 0.5]), Vec::new());
     let mut step = |i: u64| {
         let (old, next) = if i.is_multiple_of(2) { (a, b) } else { (b, a) };
         let reads = Touch {
@@ -74,7 +75,17 @@ fn planning_a_steady_stencil_on_two_devices_allocates_nothing() {
             planner.count_missing(extent, &touches, chunk, |_, missing| elements += missing);
             elements * 4
         };
-        decider.decide(extent, 8, estimates, &mut missing, &mut chunks);
+        let element_bytes = |_: &Touch| 4;
+        planner.missing_whole(extent, &touches, element_bytes, &mut whole_missing);
+        let demand = Demand {
+            extent,
+            grain: 8,
+            density: &density,
+            whole_missing: &whole_missing,
+            recurring: &[],
+            horizon: 10.0,
+        };
+        decider.decide(&demand, estimates, &mut missing, &mut chunks);
         placed.clear();
         let place = |(i, units): (usize, &Span)| Placed {
             device: DeviceId(i as u32),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rooms from the ground up. A room may use those before it.
 const ROOMS: &[&str] = &[
     "id", "span", "range", "interval", "system", "trace", "kernel", "check", "lanes", "buffer",
-    "profile", "split", "device", "plan", "error", "queue", "runtime",
+    "split", "profile", "device", "plan", "error", "queue", "simulate", "runtime",
 ];
 
 /// Outside crates, and the only folders that may name them.

@@ -2,7 +2,9 @@
 
 use divvy::device::VirtualDevice;
 use divvy::device::virtual_device::Script;
-use divvy::{Access, Buffer, Combine, DispatchBuilder, Error, Kernel, Policy, Range, Runtime};
+use divvy::{
+    Access, Buffer, Combine, DispatchBuilder, Error, Kernel, Policy, Range, Report, Runtime,
+};
 use proptest::prelude::*;
 
 const STEP: &str = "
@@ -823,11 +825,8 @@ fn a_second_process_starts_at_the_split_that_the_first_came_to() {
     let x = second.buffer::<u32>(2000).expect("there is room");
     let report = run(&second, &x);
     for (before, after) in last.devices.iter().zip(&report.devices) {
-        assert!(after.chunks <= 1, "{report}");
-        assert!(
-            (before.share - after.share).abs() < 0.01,
-            "{last}\n{report}"
-        );
+        // What isn't sure yet in a new process is left to be found at the end.
+        assert!((before.share - after.share).abs() < 0.1, "{last}\n{report}");
     }
 }
 
@@ -844,7 +843,7 @@ fn increment() -> Kernel {
 }
 
 #[test]
-fn the_boundaries_of_a_long_dispatch_are_found_at_its_end() {
+fn boundaries_are_found_at_the_end_of_a_dispatch_until_predictions_hold() {
     let script = |items_per_second| Script {
         items_per_second,
         ..Script::default()
@@ -852,24 +851,49 @@ fn the_boundaries_of_a_long_dispatch_are_found_at_its_end() {
     let rates = [2e4, 3e4, 5e4];
     let mut builder = Runtime::builder().without_profile_dir();
     for rate in rates {
-        builder = builder.device(VirtualDevice::new(&format!("{rate}"), script(rate)));
+        // The last one slows down when the boundaries have been found.
+        let changes_at = (rate == 5e4).then_some((60, 0.5));
+        let script = Script {
+            changes_at,
+            ..script(rate)
+        };
+        builder = builder.device(VirtualDevice::new(&format!("{rate}"), script));
     }
     let runtime = builder.build().expect("the devices are there");
     let (kernel, n) = (increment(), 5003);
     let x = runtime.buffer::<u32>(n).expect("there is room");
-    for step in 1..=20 {
+    let mut reports = Vec::new();
+    for step in 1..=60 {
         let dispatch = runtime.dispatch(&kernel, n).bind("x", &x);
         let report = dispatch.run().expect("it runs");
         let values = runtime.read(&x).expect("it is there");
         assert!(values.iter().all(|x| *x == step), "{report}");
-        // Each begins with most of what its rate earns, and the zones between them are more chunks.
-        if step > 10 {
-            let chunks: usize = report.devices.iter().map(|device| device.chunks).sum();
-            assert!(chunks > rates.len(), "{report}");
-            for (device, rate) in report.devices.iter().zip(rates) {
-                assert!(device.share > 0.55 * rate / 1e5, "{report}");
-            }
-        }
+        reports.push(report);
+    }
+    let chunks = |report: &Report| report.devices.iter().map(|device| device.chunks).sum();
+    let chunks: Vec<usize> = reports.iter().map(chunks).collect();
+    let is_settled = |chunks: &usize| *chunks == rates.len();
+    let settled = chunks.iter().position(is_settled);
+    let settled = settled.unwrap_or_else(|| panic!("{chunks:?}"));
+    // Each has what its rate earns; then it isn't so any more, and zones between them are more chunks, until it is again.
+    for (device, rate) in reports[settled].devices.iter().zip(rates) {
+        assert!(
+            (device.share - rate / 1e5).abs() < 0.02,
+            "{}",
+            reports[settled]
+        );
+    }
+    assert!(
+        chunks[settled..].iter().any(|chunks| *chunks > rates.len()),
+        "{chunks:?}"
+    );
+    assert!(is_settled(&chunks[59]), "{chunks:?}");
+    for (device, rate) in reports[59].devices.iter().zip([2e4, 3e4, 2.5e4]) {
+        assert!(
+            (device.share - rate / 7.5e4).abs() < 0.03,
+            "{}",
+            reports[59]
+        );
     }
 }
 

@@ -40,6 +40,8 @@ pub struct LostSpan(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coherence {
     newest: IntervalMap<Newest>,
+    /// Whether some elements may be lost: where none are, nobody has to look for them.
+    may_have_lost: bool,
 }
 
 impl Coherence {
@@ -48,6 +50,7 @@ impl Coherence {
     pub fn fresh(len: u64) -> Self {
         Self {
             newest: IntervalMap::new(len, Newest::Fresh),
+            may_have_lost: false,
         }
     }
 
@@ -113,9 +116,24 @@ impl Coherence {
             .sum()
     }
 
+    /// Calls `each` with how many elements of `span` the same memories hold, and those memories; none for lost elements.
+    /// Fresh elements, which every memory holds, are left out.
+    pub fn holders(&self, span: Span, mut each: impl FnMut(u64, &[MemoryId])) {
+        for (run, newest) in self.newest.overlapping(span) {
+            match newest {
+                Newest::Fresh => {}
+                Newest::In(memories) => each(run.len(), memories),
+                Newest::Lost => each(run.len(), &[]),
+            }
+        }
+    }
+
     /// The first lost elements of `span`.
     #[must_use]
     pub fn first_lost(&self, span: Span) -> Option<Span> {
+        if !self.may_have_lost {
+            return None;
+        }
         self.newest
             .overlapping(span)
             .find(|(_, newest)| **newest == Newest::Lost)
@@ -143,11 +161,13 @@ impl Coherence {
 
     /// Records that `span` holds nothing that can be relied on, until it is written again.
     pub fn spoiled(&mut self, span: Span) {
+        self.may_have_lost = true;
         self.newest.insert(span, Newest::Lost);
     }
 
     /// Records that work which failed may have changed `span` in `memory`: what no other memory holds is lost.
     pub fn dirtied(&mut self, memory: MemoryId, span: Span) {
+        self.may_have_lost = true;
         self.newest.update(span, |_, newest| match newest {
             // The host still has the zeros. Others have too, but they can't all be listed here.
             Newest::Fresh if memory != MemoryId::HOST => {
@@ -167,6 +187,7 @@ impl Coherence {
     /// Forgets `memory`, which is gone, and returns the spans that no other memory holds: they are lost.
     pub fn drop_memory(&mut self, memory: MemoryId) -> Vec<Span> {
         let mut lost = Vec::new();
+        self.may_have_lost = true;
         self.newest.update(Span::new(0, self.len()), |run, newest| {
             let Newest::In(memories) = newest else { return };
             memories.retain(|held| *held != memory);

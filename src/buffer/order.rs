@@ -28,6 +28,26 @@ impl Touched {
         self.arrivals.retain(|(_, command)| is_unfinished(*command));
         self.readers.retain(|(_, command)| is_unfinished(*command));
     }
+
+    /// The command reads the elements in `memory`; appends what it must wait for.
+    fn read(
+        &mut self,
+        by: Toucher,
+        memory: MemoryId,
+        is_unfinished: &dyn Fn(CommandId) -> bool,
+        depends_on: &mut Vec<CommandId>,
+    ) {
+        self.forget(is_unfinished);
+        let arrived = self.arrivals.iter().filter(|(to, _)| *to == memory);
+        depends_on.extend(arrived.map(|(_, command)| *command));
+        let of_stream = |(stream, _): &&mut (Option<DeviceId>, CommandId)| {
+            stream.is_some() && *stream == by.stream
+        };
+        match self.readers.iter_mut().find(of_stream) {
+            Some(earlier) => earlier.1 = by.command,
+            None => self.readers.push((by.stream, by.command)),
+        }
+    }
 }
 
 /// The order of the commands that touch one buffer.
@@ -64,17 +84,7 @@ impl Order {
         depends_on: &mut Vec<CommandId>,
     ) {
         self.touched.update(span, |_, touched| {
-            touched.forget(is_unfinished);
-            let arrived = touched.arrivals.iter().filter(|(to, _)| *to == memory);
-            depends_on.extend(arrived.map(|(_, command)| *command));
-            match touched
-                .readers
-                .iter_mut()
-                .find(|(stream, _)| stream.is_some() && *stream == by.stream)
-            {
-                Some(earlier) => earlier.1 = by.command,
-                None => touched.readers.push((by.stream, by.command)),
-            }
+            touched.read(by, memory, is_unfinished, depends_on);
         });
     }
 
@@ -89,8 +99,8 @@ impl Order {
         depends_on: &mut Vec<CommandId>,
     ) {
         // Nobody uses the old bytes that it overwrites: who read them had ended before the newest were written.
-        self.read(by, from, span, is_unfinished, depends_on);
         self.touched.update(span, |_, touched| {
+            touched.read(by, from, is_unfinished, depends_on);
             touched.arrivals.retain(|(memory, _)| *memory != to);
             touched.arrivals.push((to, by.command));
         });

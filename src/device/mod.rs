@@ -61,6 +61,14 @@ pub struct DeviceInfo {
     pub most_binding_bytes: u64,
 }
 
+impl DeviceInfo {
+    /// What its samples in a profile go by.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{} ({})", self.name, self.detail)
+    }
+}
+
 /// A device of the runtime.
 ///
 /// Calls come from one thread, the device's stream, except for [`Device::info`] and [`Device::accepts`].

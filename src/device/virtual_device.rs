@@ -21,6 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Script {
     /// Invocations that it says to run in a second.
     pub items_per_second: f64,
+    /// The task, counted from zero over its life, from which on it says to run at a multiple of that; none if it never
+    /// does.
+    pub changes_at: Option<(usize, f64)>,
     /// Bytes that it says to copy in a second.
     pub bytes_per_second: f64,
     /// Seconds that it says each task takes besides.
@@ -39,6 +42,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             items_per_second: 1e9,
+            changes_at: None,
             bytes_per_second: 1e10,
             overhead_seconds: 1e-5,
             memory_bytes: u64::MAX,
@@ -132,7 +136,11 @@ impl VirtualDevice {
             }
             Task::Run(run) => {
                 self.run(state, run)?;
-                run.chunk.invocations() as f64 / self.script.items_per_second
+                let speed = match self.script.changes_at {
+                    Some((task, multiple)) if index >= task => multiple,
+                    _ => 1.0,
+                };
+                run.chunk.invocations() as f64 / (self.script.items_per_second * speed)
             }
             Task::Free(id) => {
                 state.memory.remove(id);

@@ -5,6 +5,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::HashMap;
 
 const HOST: MemoryId = MemoryId::HOST;
 const CPU: DeviceId = DeviceId(0);

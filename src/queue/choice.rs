@@ -15,7 +15,9 @@ use crate::plan::{Placed, Touch};
 use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
-use crate::split::{Estimate, Guided, Handout, Prediction, Tail, partition};
+use crate::split::{
+    Demand, Density, Estimate, Guided, Handout, Pace, Prediction, Tail, Taker, partition, single,
+};
 
 /// What a copy is taken to cost before one was measured.
 const BYTES_PER_SECOND: f64 = 4e9;
@@ -24,12 +26,23 @@ const OVERHEAD_SECONDS: f64 = 50e-6;
 /// What giving a chunk to the CPU costs.
 const CPU_OVERHEAD_SECONDS: f64 = 10e-6;
 
-/// Dispatches below this are too short for a tail: each of its chunks costs a wake-up.
-const TAIL_SECONDS: f64 = 5e-3;
+/// Dispatches in which every device is given the chance to show how fast it is.
+const PATIENCE: u32 = 4;
+
+/// How far off the prediction is taken to be of a dispatch that was measured only once or twice.
+const UNKNOWN: f64 = 0.2;
+/// How far off it is at least before it was put to the proof.
+const LEAST_DEVIATION: f64 = 0.02;
+/// How much longer than what predictions are off by the tail of a dispatch is.
+const REACH: f64 = 2.0;
+/// The most of a chunk that is left to be found on either side.
+const MOST_REACH: f64 = 0.4;
+/// What devices would wait for each other is so many overheads at least where a tail is worth its chunks.
+const TAIL_WORTH: f64 = 20.0;
 /// The least part of a dispatch that a chunk of its tail takes.
 const TAIL_CHUNK: f64 = 0.005;
 /// How many times its overhead it takes at least.
-const TAIL_OVERHEADS: f64 = 10.0;
+const TAIL_OVERHEADS: f64 = 5.0;
 /// The most that copies for open boundaries may take, as a part of the dispatch.
 const TAIL_COPIES: f64 = 0.02;
 
@@ -88,8 +101,7 @@ impl State {
             if !self.estimates[device].is_able {
                 return Err(self.no_device(dispatch, operation));
             }
-            alone(device, extent, placed);
-            return Ok(Choice::static_chunks(None));
+            return Ok(self.whole(dispatch, device, None, placed));
         }
         if is_divisible && !(operation.done.is_empty() && operation.halves.is_empty()) {
             let left = operation.left(extent);
@@ -101,11 +113,7 @@ impl State {
         }
         if !is_divisible || able == 1 {
             let note = (able > 1).then(|| why_whole(dispatch));
-            alone(self.best(dispatch), extent, placed);
-            return Ok(Choice::Chunks {
-                prediction: None,
-                note,
-            });
+            return Ok(self.whole(dispatch, self.best(dispatch), note, placed));
         }
         let mut prediction = None;
         let mut chunks = std::mem::take(&mut self.chunks);
@@ -122,27 +130,20 @@ impl State {
                         .map(|i| f64::from(u8::from(is_able(i))))
                         .collect();
                 }
-                partition(extent, grain, &able, &mut chunks);
+                partition(extent, grain, &Density::flat(), &able, &mut chunks);
             }
-            Resolved::Measured
-                if self
-                    .estimates
-                    .iter()
-                    .all(|known| !known.is_able || known.rate.is_some()) =>
-            {
+            Resolved::Measured if self.is_known(dispatch) => {
                 let expected = self.decide(dispatch, &mut chunks);
                 prediction = Some(expected);
                 let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
-                let trial = self.trials.entry(place(dispatch)).or_default();
                 let speedup = expected.best_single_seconds / expected.seconds;
-                if parts > 1 && trial.prefers_alone(speedup) {
-                    self.chunks = chunks;
-                    alone(expected.best_single, extent, placed);
-                    return Ok(Choice::static_chunks(prediction));
+                let change = self.change_seconds(expected.best_single) / expected.seconds;
+                let habit = self.habits.entry(place(dispatch)).or_default();
+                if parts > 1 && habit.trial.prefers_alone(speedup, change) {
+                    habit.was_followed = false;
+                    single(expected.best_single, extent, &mut chunks);
                 }
-                if parts > 1
-                    && let Some(tail) = self.tail(dispatch, &chunks, expected.seconds)
-                {
+                if let Some(tail) = self.tail(dispatch, &chunks, expected.seconds) {
                     self.chunks = chunks;
                     return Ok(Choice::Handout {
                         handout: Handout::Tail(tail),
@@ -162,6 +163,38 @@ impl State {
         placed.extend(chunks.iter().enumerate().map(place));
         self.chunks = chunks;
         Ok(Choice::static_chunks(prediction))
+    }
+
+    /// The whole range on one device; in slices, if it would take longer than a run of the device may.
+    fn whole(
+        &mut self,
+        dispatch: &Dispatch,
+        device: usize,
+        note: Option<String>,
+        placed: &mut Vec<Placed>,
+    ) -> Choice {
+        let extent = dispatch.extent();
+        let seconds = extent as f64 / self.estimates[device].estimate.units_per_second;
+        if dispatch.is_divisible() && seconds.is_finite() {
+            let mut chunks = std::mem::take(&mut self.chunks);
+            chunks.clear();
+            chunks.resize(self.members.len(), Span::default());
+            single(device, extent, &mut chunks);
+            self.whole_missing.clear();
+            let tail = self.tail(dispatch, &chunks, seconds);
+            self.chunks = chunks;
+            if let Some(tail) = tail {
+                return Choice::Handout {
+                    handout: Handout::Tail(tail),
+                    prediction: None,
+                };
+            }
+        }
+        alone(device, extent, placed);
+        Choice::Chunks {
+            prediction: None,
+            note,
+        }
     }
 
     /// Looks up what is known of each device for the dispatch.
@@ -202,21 +235,52 @@ impl State {
         self.estimates = estimates;
     }
 
+    /// Whether the devices' rates are known, or as far as they will be: one that has got nothing to do in several dispatches
+    /// is too slow for them.
+    fn is_known(&mut self, dispatch: &Dispatch) -> bool {
+        let is_known = |known: &Known| known.rate.is_some();
+        let mut able = self.estimates.iter().filter(|known| known.is_able);
+        if able.clone().all(is_known) {
+            return true;
+        }
+        let habit = self.habits.entry(place(dispatch)).or_default();
+        habit.unknown += 1;
+        habit.unknown > PATIENCE && able.any(is_known)
+    }
+
     /// The partition of a kernel whose rates are known on every device.
     fn decide(&mut self, dispatch: &Dispatch, chunks: &mut Vec<Span>) -> Prediction {
-        let place = place(dispatch);
-        chunks.clear();
-        chunks.extend_from_slice(self.partitions.get(&place).map_or(&[], Vec::as_slice));
+        let mut habit = self.habits.remove(&place(dispatch)).unwrap_or_default();
         let mut decider = std::mem::take(&mut self.decider);
-        let mut missing_bytes =
+        let mut whole_missing = std::mem::take(&mut self.whole_missing);
+        self.missing_whole(dispatch, &mut whole_missing);
+        let missing_bytes =
             |device: usize, units: Span| self.missing_bytes(dispatch, device, units);
-        let (extent, grain) = (dispatch.extent(), dispatch.grain());
+        chunks.clear();
+        chunks.extend_from_slice(&habit.partition);
+        if whole_missing.is_empty() {
+            habit.horizon.observe_nothing();
+        } else if habit.was_followed {
+            habit.horizon.observe(chunks, missing_bytes);
+        }
+        habit.was_followed = true;
+        let demand = Demand {
+            extent: dispatch.extent(),
+            grain: dispatch.grain(),
+            density: self.profile.density(key(dispatch)),
+            whole_missing: &whole_missing,
+            recurring: habit.horizon.recurring(),
+            horizon: habit.horizon.dispatches(),
+        };
         let estimates = self.estimates.iter().map(|known| known.estimate);
-        let prediction = decider.decide(extent, grain, estimates, &mut missing_bytes, chunks);
+        let mut missing_bytes = missing_bytes;
+        let prediction = decider.decide(&demand, estimates, &mut missing_bytes, chunks);
+        habit.horizon.goes_on();
+        habit.partition.clear();
+        habit.partition.extend_from_slice(chunks);
         self.decider = decider;
-        let kept = self.partitions.entry(place).or_default();
-        kept.clear();
-        kept.extend_from_slice(chunks);
+        self.whole_missing = whole_missing;
+        self.habits.insert(place(dispatch), habit);
         prediction
     }
 
@@ -240,6 +304,27 @@ impl State {
             },
         );
         bytes
+    }
+
+    /// For each device, the bytes that it would have to be sent for the whole; none if nobody would be sent any.
+    fn missing_whole(&self, dispatch: &Dispatch, bytes: &mut Vec<u64>) {
+        let element_bytes = |touch: &Touch| {
+            self.buffers
+                .get(&touch.buffer)
+                .map_or(0, |buffer| buffer.element_bytes)
+        };
+        let (extent, touches) = (dispatch.extent(), &dispatch.touches);
+        self.planner
+            .missing_whole(extent, touches, element_bytes, bytes);
+        if bytes.iter().all(|bytes| *bytes == 0) {
+            bytes.clear();
+        }
+    }
+
+    /// Seconds that it takes to send a device all that it lacks of the whole.
+    fn change_seconds(&self, device: usize) -> f64 {
+        let bytes = self.whole_missing.get(device).copied().unwrap_or(0) as f64;
+        bytes / self.estimates[device].estimate.bytes_per_second
     }
 
     /// The device for a dispatch that isn't divided: the one with the largest share if shares are fixed; otherwise one
@@ -269,43 +354,128 @@ impl State {
             .unwrap_or(0)
     }
 
-    /// The partition with its boundaries left open, if what that may move is little to what the dispatch takes.
+    /// The partition with its boundaries left open, if what devices would wait for each other is more than what that costs;
+    /// or with its chunks cut, if one would take longer than it may.
     fn tail(&self, dispatch: &Dispatch, chunks: &[Span], seconds: f64) -> Option<Tail> {
-        let accumulates = |touch: &Touch| matches!(touch.access, Some(Access::Accumulate(_)));
-        if seconds < TAIL_SECONDS || dispatch.touches.iter().any(accumulates) {
+        let (extent, density) = (dispatch.extent(), self.profile.density(key(dispatch)));
+        let is_too_long = |(device, chunk): (usize, &Span)| {
+            let rate = self.estimates[device].estimate.units_per_second;
+            density.weight(*chunk, extent) > rate * self.longest_seconds(device)
+        };
+        let is_cut = chunks
+            .iter()
+            .enumerate()
+            .filter(|(_, chunk)| !chunk.is_empty())
+            .any(is_too_long);
+        let reach = self.reach(dispatch, chunks, seconds);
+        if reach == 0.0 && !is_cut {
             return None;
         }
-        let estimates = || self.estimates.iter().map(|known| known.estimate);
-        let rates: Vec<f64> = estimates().map(|known| known.units_per_second).collect();
-        let least_seconds: Vec<f64> = estimates()
-            .map(|known| (TAIL_CHUNK * seconds).max(TAIL_OVERHEADS * known.overhead_seconds))
-            .collect();
-        let tail = Tail::new(chunks, dispatch.grain(), &rates, &least_seconds);
+        let fetch_bytes = self.bytes_per_unit(dispatch) as f64;
+        let takers = self.estimates.iter().enumerate().map(|(device, known)| {
+            let estimate = known.estimate;
+            Taker {
+                rate: estimate.units_per_second,
+                least_seconds: (TAIL_CHUNK * seconds)
+                    .max(TAIL_OVERHEADS * estimate.overhead_seconds),
+                longest_seconds: self.longest_seconds(device),
+                fetch_seconds: fetch_bytes / estimate.bytes_per_second,
+            }
+        });
+        let takers: Vec<Taker> = takers.collect();
+        let open = |reach| {
+            let grain = dispatch.grain();
+            Tail::new(chunks, extent, grain, density.clone(), reach, &takers)
+        };
+        let tail = open(reach);
+        if self.opening_seconds(dispatch, chunks, &tail) < TAIL_COPIES * seconds {
+            return Some(tail);
+        }
+        is_cut.then(|| open(0.0))
+    }
+
+    /// How far off the prediction for a dispatch is taken to be: as far as the last ones were, or as the rates that it is
+    /// made of are apart.
+    fn deviation(&self, dispatch: &Dispatch) -> f64 {
+        let habit = self.habits.get(&place(dispatch));
+        if let Some(deviation) = habit.and_then(|habit| habit.deviation) {
+            return deviation;
+        }
+        let key = key(dispatch);
+        let able = self.members.iter().zip(&self.estimates);
+        able.filter(|(_, known)| known.is_able)
+            .map(|(member, _)| self.profile.spread(key, &member.key).unwrap_or(UNKNOWN))
+            .fold(LEAST_DEVIATION, f64::max)
+    }
+
+    /// Which part of each chunk is left to be found on either side of a boundary; none if that isn't worth it.
+    fn reach(&self, dispatch: &Dispatch, chunks: &[Span], seconds: f64) -> f64 {
+        let accumulates = |touch: &Touch| matches!(touch.access, Some(Access::Accumulate(_)));
+        let taking_part = || (0..chunks.len()).filter(|device| !chunks[*device].is_empty());
+        if taking_part().count() < 2 || dispatch.touches.iter().any(accumulates) {
+            return 0.0;
+        }
+        let deviation = self.deviation(dispatch);
+        let overhead = taking_part()
+            .map(|device| self.estimates[device].estimate.overhead_seconds)
+            .fold(0.0, f64::max);
+        if deviation * seconds < TAIL_WORTH * overhead {
+            return 0.0;
+        }
+        (REACH * deviation).min(MOST_REACH)
+    }
+
+    /// Seconds of the copies that it takes to leave the boundaries open.
+    fn opening_seconds(&self, dispatch: &Dispatch, chunks: &[Span], tail: &Tail) -> f64 {
+        if self.whole_missing.is_empty() {
+            return 0.0;
+        }
         let more_seconds = |device: usize, widest: Span| {
             let bytes = self
                 .missing_bytes(dispatch, device, widest)
                 .saturating_sub(self.missing_bytes(dispatch, device, chunks[device]));
             bytes as f64 / self.estimates[device].estimate.bytes_per_second
         };
-        let moved_seconds: f64 = tail
-            .zones()
+        tail.zones()
             .map(|(zone, [before, after])| {
                 more_seconds(before, Span::new(chunks[before].start, zone.end))
                     + more_seconds(after, Span::new(zone.start, chunks[after].end))
             })
-            .sum();
-        (moved_seconds < TAIL_COPIES * seconds).then_some(tail)
+            .sum()
+    }
+
+    /// Bytes that belong to a unit of the range, of all that a dispatch touches unit by unit.
+    fn bytes_per_unit(&self, dispatch: &Dispatch) -> u64 {
+        let by_unit = dispatch.touches.iter().filter(|touch| {
+            let access = touch.access;
+            matches!(access, Some(Access::OneToOne | Access::Neighborhood(_)))
+        });
+        by_unit
+            .filter_map(|touch| self.buffers.get(&touch.buffer))
+            .map(|buffer| buffer.committed.len() * buffer.element_bytes / dispatch.extent())
+            .sum()
+    }
+
+    /// How long a run of the device may be predicted to take.
+    fn longest_seconds(&self, device: usize) -> f64 {
+        match self.members[device].info.home {
+            Home::Host => f64::INFINITY,
+            Home::Own => self.longest_run_seconds,
+        }
     }
 
     fn guided(&self, dispatch: &Dispatch, left: Vec<Span>, grain: u64) -> Choice {
         let per_unit = dispatch.per_unit() as f64;
-        let rates: Vec<_> = self
-            .estimates
-            .iter()
-            .map(|known| known.rate.map(|rate| rate / per_unit))
-            .collect();
+        let pace = |(device, known): (usize, &Known)| {
+            known.is_able.then(|| Pace {
+                rate: known.rate.map(|rate| rate / per_unit),
+                overhead_seconds: known.estimate.overhead_seconds,
+                longest_seconds: self.longest_seconds(device),
+            })
+        };
+        let paces: Vec<_> = self.estimates.iter().enumerate().map(pace).collect();
         Choice::Handout {
-            handout: Handout::Guided(Guided::new(left, grain, &rates)),
+            handout: Handout::Guided(Guided::new(left, grain, &paces)),
             prediction: None,
         }
     }

@@ -12,6 +12,7 @@ use crate::id::{BufferId, DeviceId, MemoryId};
 use crate::kernel::Access;
 use crate::plan::{Action, Command, Placed};
 use crate::span::Span;
+use crate::split::Measured;
 use std::collections::HashMap;
 
 /// The least bytes of a copy that says something of the bandwidth.
@@ -51,13 +52,16 @@ impl State {
                 tally.chunks += 1;
                 tally.units += units.len();
                 tally.seconds += timing.seconds;
+                tally.longest_seconds = tally.longest_seconds.max(timing.seconds);
                 tally.is_estimate |= timing.is_estimate;
                 tally.in_flight -= 1;
-                if tally.chunks == 1 {
-                    tally.first = (units.len(), timing.seconds);
-                }
+                operation.measured.push(Measured {
+                    device,
+                    units,
+                    seconds: timing.seconds,
+                });
                 if let Some(handout) = &mut operation.handout {
-                    handout.completed(device, units.len(), timing.seconds);
+                    handout.completed(device, units, timing.seconds);
                     fed = Some(device);
                 }
                 match group {

@@ -46,6 +46,9 @@ pub struct Engine {
     /// The commands without a stream that haven't started.
     beside: Vec<CommandId>,
     in_flight: usize,
+    /// Streams whose first command has become ready, each once.
+    woken: Vec<DeviceId>,
+    is_woken: Vec<bool>,
 }
 
 impl Engine {
@@ -58,6 +61,8 @@ impl Engine {
             queued: (0..devices).map(|_| VecDeque::new()).collect(),
             beside: Vec::new(),
             in_flight: 0,
+            woken: Vec::with_capacity(devices),
+            is_woken: vec![false; devices],
         }
     }
 
@@ -86,8 +91,29 @@ impl Engine {
         let previous = self.commands.insert(command, Waiting { stream, unmet });
         assert!(previous.is_none(), "{command} is in the queue already");
         match stream {
-            Some(stream) => self.queued[stream.0 as usize].push_back(command),
+            Some(stream) => {
+                self.queued[stream.0 as usize].push_back(command);
+                self.wake(stream);
+            }
             None => self.beside.push(command),
+        }
+    }
+
+    /// Notes that a stream has something to do, if it has.
+    fn wake(&mut self, stream: DeviceId) {
+        let index = stream.0 as usize;
+        if !self.is_woken[index] && self.is_ready(stream) {
+            self.is_woken[index] = true;
+            self.woken.push(stream);
+        }
+    }
+
+    /// Appends to `woken` the streams whose first command has become ready since this was asked last. So whoever drives
+    /// many streams need not look at each whenever a command has ended.
+    pub fn take_woken(&mut self, woken: &mut Vec<DeviceId>) {
+        for stream in self.woken.drain(..) {
+            self.is_woken[stream.0 as usize] = false;
+            woken.push(stream);
         }
     }
 
@@ -140,8 +166,12 @@ impl Engine {
     pub fn complete(&mut self, command: CommandId) {
         self.retire(command);
         for dependent in self.dependents.remove(&command).unwrap_or_default() {
-            if let Some(dependent) = self.commands.get_mut(&dependent) {
-                dependent.unmet -= 1;
+            let Some(waiting) = self.commands.get_mut(&dependent) else {
+                continue;
+            };
+            waiting.unmet -= 1;
+            if let (0, Some(stream)) = (waiting.unmet, waiting.stream) {
+                self.wake(stream);
             }
         }
     }
@@ -204,6 +234,21 @@ mod tests {
         engine.add(CommandId(1), Some(CPU), &[]);
         engine.add(CommandId(2), Some(CPU), &[CommandId(1)]);
         assert_eq!(ready(&mut engine, CPU), [1, 2]);
+    }
+
+    #[test]
+    fn a_stream_is_woken_once_when_its_first_command_becomes_ready() {
+        let mut engine = Engine::new(2);
+        engine.add(CommandId(1), Some(CPU), &[]);
+        engine.add(CommandId(2), Some(GPU), &[CommandId(1)]);
+        engine.add(CommandId(3), Some(CPU), &[]);
+        let mut woken = Vec::new();
+        engine.take_woken(&mut woken);
+        assert_eq!(woken, [CPU]);
+        assert_eq!(ready(&mut engine, CPU), [1, 3]);
+        engine.complete(CommandId(1));
+        engine.take_woken(&mut woken);
+        assert_eq!(woken, [CPU, GPU]);
     }
 
     #[test]

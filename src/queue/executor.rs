@@ -6,6 +6,7 @@
 //! Invariant: one thread at a time drives a device, and the lock on the state is not held while it works or the host
 //! copies.
 
+use super::clock::Clock;
 use super::operation::{Completion, Request};
 use super::report::Report;
 use super::state::{Private, State};
@@ -93,7 +94,7 @@ impl Queue {
     ) -> Result<Self> {
         let infos: Vec<_> = devices.iter().map(|device| device.info()).collect();
         let inner = Mutex::new(Inner {
-            state: State::new(&infos, profile),
+            state: State::new(&infos, profile, Clock::wall()),
             busy: vec![false; infos.len()],
             stopping: false,
         });

@@ -5,9 +5,11 @@
 //! Invariant: a command starts after everything it depends on has completed.
 
 mod choice;
+mod clock;
 mod commit;
 mod engine;
 mod executor;
+mod habit;
 mod operation;
 mod outcome;
 mod planning;
@@ -16,7 +18,9 @@ mod report;
 mod state;
 mod trial;
 
+pub(crate) use clock::Clock;
 pub use engine::Engine;
 pub(crate) use executor::Queue;
 pub(crate) use operation::{Completion, Dispatch, Hold, Request, Resolved};
 pub use report::{Comparison, DeviceReport, Report};
+pub(crate) use state::{LONGEST_RUN_SECONDS, State};

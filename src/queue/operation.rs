@@ -14,9 +14,8 @@ use crate::kernel::{Facts, Kernel};
 use crate::plan::{Placed, Touch};
 use crate::range::Chunk;
 use crate::span::Span;
-use crate::split::{Handout, Prediction};
+use crate::split::{Handout, Measured, Policy, Prediction};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
 
 /// The user's hold on a buffer. When the last one goes, the queue is told to forget the buffer.
 #[derive(Debug)]
@@ -42,6 +41,48 @@ pub(crate) enum Resolved {
     Fixed(Vec<f64>),
     Guided,
     Only(usize),
+}
+
+impl Resolved {
+    /// The policy in terms of devices with these names.
+    ///
+    /// # Errors
+    ///
+    /// If its shares make no sense, are more than there are devices, or it names a device that isn't there.
+    pub(crate) fn new(policy: &Policy, names: &[&str]) -> Result<Self> {
+        let refused = |expected: String| Error::Setting {
+            setting: "split",
+            text: policy.to_string(),
+            expected,
+        };
+        if !policy.is_sound() {
+            let expected = "shares are finite, none is negative and one is positive";
+            return Err(refused(expected.to_owned()));
+        }
+        Ok(match policy {
+            Policy::Measured => Self::Measured,
+            Policy::Guided => Self::Guided,
+            Policy::Fixed(shares) if shares.len() > names.len() => {
+                let expected = format!("a share for each device, and there are {}", names.len());
+                return Err(refused(expected));
+            }
+            Policy::Fixed(shares) => Self::Fixed(shares.clone()),
+            Policy::Only(name) => {
+                let wanted = name.to_lowercase();
+                let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+                let exact = names.iter().position(|name| name.to_lowercase() == wanted);
+                let place = exact.or_else(|| {
+                    names
+                        .iter()
+                        .position(|name| name.to_lowercase().contains(&wanted))
+                });
+                Self::Only(place.ok_or_else(|| Error::UnknownDevice {
+                    name: name.clone(),
+                    found: names,
+                })?)
+            }
+        })
+    }
 }
 
 /// A dispatch that was bound and checked.
@@ -154,8 +195,8 @@ pub(crate) struct Tally {
     pub(crate) seconds: f64,
     /// Whether some of the seconds weren't measured.
     pub(crate) is_estimate: bool,
-    /// Of the first chunk alone, which is no fair sample.
-    pub(crate) first: (u64, f64),
+    /// Of the chunk that took longest.
+    pub(crate) longest_seconds: f64,
     pub(crate) bytes_to_device: u64,
     pub(crate) bytes_from_device: u64,
     /// Chunks planned and not ended.
@@ -183,11 +224,14 @@ pub(crate) struct Operation {
     /// Chunks that have run and whose private copies haven't been combined.
     pub(crate) halves: Vec<Half>,
     pub(crate) tallies: Vec<Tally>,
+    /// What the chunks took, in the order in which they ended.
+    pub(crate) measured: Vec<Measured>,
     /// Why a device takes no part any more.
     pub(crate) dropped: Vec<Option<String>>,
     pub(crate) notes: Vec<String>,
     pub(crate) prediction: Option<Prediction>,
-    pub(crate) started: Option<Instant>,
+    /// When its first command began, by the queue's clock.
+    pub(crate) started: Option<f64>,
     /// The host's own access, once it is planned.
     pub(crate) access: Option<CommandId>,
     /// What went wrong, while its last commands end.
@@ -206,6 +250,7 @@ impl Operation {
             done: Vec::new(),
             halves: Vec::new(),
             tallies: vec![Tally::default(); devices],
+            measured: Vec::new(),
             dropped: vec![None; devices],
             notes: Vec::new(),
             prediction: None,

@@ -10,6 +10,7 @@ use super::report::{Comparison, DeviceReport, Report};
 use super::state::State;
 use crate::error::Error;
 use crate::id::OperationId;
+use crate::split::Measured;
 
 impl State {
     pub(super) fn finish_if_done(&mut self, id: OperationId) {
@@ -49,6 +50,7 @@ impl State {
                     0.0
                 },
                 seconds: tally.seconds,
+                longest_seconds: tally.longest_seconds,
                 bytes_to_device: tally.bytes_to_device,
                 bytes_from_device: tally.bytes_from_device,
                 left_out: None,
@@ -56,7 +58,7 @@ impl State {
         Report {
             seconds: operation
                 .started
-                .map_or(0.0, |started| started.elapsed().as_secs_f64()),
+                .map_or(0.0, |started| self.clock.seconds() - started),
             devices: devices.collect(),
             notes: operation.notes.clone(),
             ..Report::default()
@@ -65,31 +67,14 @@ impl State {
 
     fn learn_and_report(&mut self, dispatch: &Dispatch, operation: &Operation) -> Report {
         let per_unit = dispatch.per_unit();
-        for (i, tally) in operation
-            .tallies
-            .iter()
-            .enumerate()
-            .filter(|(_, tally)| tally.chunks > 0)
-        {
-            let is_warm = !self.warm.insert((dispatch.facts.key, i));
-            // The first chunk pays for compilation and for pages touched the first time.
-            let (units, seconds) = if is_warm {
-                (tally.units, tally.seconds)
-            } else {
-                (tally.units - tally.first.0, tally.seconds - tally.first.1)
-            };
-            if units > 0 && seconds > 0.0 && !tally.is_estimate {
-                let device = &self.members[i].key;
-                self.profile
-                    .add_rate(key(dispatch), device, (units * per_unit) as f64 / seconds);
-            }
-        }
+        let key = key(dispatch);
+        self.learn(dispatch, operation);
         let mut report = self.tallied(operation, per_unit);
         if operation.prediction.is_some() {
             let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
-            let trial = self.trials.entry(place(dispatch)).or_default();
+            let habit = self.habits.entry(place(dispatch)).or_default();
             // From the first command to the last: copies and overheads count, whoever's clock they are on.
-            trial.add(took_part.count(), report.seconds);
+            habit.trial.add(took_part.count(), report.seconds);
         }
         report.entry.clone_from(&dispatch.facts.entry);
         report.range = dispatch.chunk.range.to_string();
@@ -100,7 +85,7 @@ impl State {
         }
         let rates: Vec<f64> = (0..self.members.len())
             .filter(|i| report.devices[*i].left_out.is_none())
-            .filter_map(|i| self.profile.rate(key(dispatch), &self.members[i].key))
+            .filter_map(|i| self.profile.rate(key, &self.members[i].key))
             .collect();
         let best = rates.iter().copied().fold(0.0, f64::max);
         if let Some(prediction) = operation.prediction
@@ -114,5 +99,65 @@ impl State {
             });
         }
         report
+    }
+
+    /// Learns how fast the devices are, how the cost varies along the range, and how far off predictions were.
+    fn learn(&mut self, dispatch: &Dispatch, operation: &Operation) {
+        let (key, extent, per_unit) = (key(dispatch), dispatch.extent(), dispatch.per_unit());
+        // The first chunk pays for compilation and for pages touched the first time.
+        let mut is_cold: Vec<bool> = Vec::with_capacity(self.members.len());
+        for (i, tally) in operation.tallies.iter().enumerate() {
+            is_cold.push(tally.chunks > 0 && self.warm.insert((dispatch.facts.key, i)));
+        }
+        let mut measured = Vec::with_capacity(operation.measured.len());
+        for one in &operation.measured {
+            if !std::mem::take(&mut is_cold[one.device])
+                && !operation.tallies[one.device].is_estimate
+            {
+                measured.push(*one);
+            }
+        }
+        let habit = self.habits.entry(place(dispatch)).or_default();
+        let mut telling = measured.clone();
+        let mut is_only = vec![0; self.members.len()];
+        measured.iter().for_each(|one| is_only[one.device] += 1);
+        if measured.iter().all(|one| is_only[one.device] == 1) {
+            // A chunk for each device tells nothing, unless the boundaries have moved since the dispatch before.
+            let density = self.profile.density(key);
+            let before = |one: &Measured| {
+                let before = habit
+                    .measured
+                    .iter()
+                    .find(|before| before.device == one.device);
+                before.and_then(|before| one.beside(*before, density, extent))
+            };
+            telling = measured.iter().filter_map(before).flatten().collect();
+            habit.measured.clone_from(&measured);
+        } else {
+            habit.measured.clear();
+        }
+        self.profile.learn_density(key, &telling, extent);
+        let density = self.profile.density(key);
+        let mut sums = vec![(0.0, 0.0); self.members.len()];
+        for one in &measured {
+            let sum = &mut sums[one.device];
+            sum.0 += density.weight(one.units, extent);
+            sum.1 += one.seconds;
+        }
+        let mut deviation = 0.0_f64;
+        for (member, (weight, seconds)) in self.members.iter().zip(sums) {
+            if weight > 0.0 && seconds > 0.0 {
+                let rate = weight * per_unit as f64 / seconds;
+                if let Some(expected) = self.profile.rate(key, &member.key) {
+                    deviation = deviation.max((rate / expected).ln().abs());
+                }
+                self.profile.add_rate(key, &member.key, rate);
+            }
+        }
+        if operation.prediction.is_some()
+            && let Some(habit) = self.habits.get_mut(&place(dispatch))
+        {
+            habit.deviated(deviation);
+        }
     }
 }

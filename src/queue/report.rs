@@ -19,6 +19,8 @@ pub struct DeviceReport {
     pub share: f64,
     /// Seconds of its chunks, by its own clock where it has one.
     pub seconds: f64,
+    /// Seconds of the chunk that took longest.
+    pub longest_seconds: f64,
     /// Bytes copied to its memory.
     pub bytes_to_device: u64,
     /// Bytes copied from its memory.

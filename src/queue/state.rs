@@ -6,9 +6,10 @@
 //! Invariant: `committed` is what the memories hold, counting only commands that have ended; the planner's account is
 //! what they will hold once every planned command has.
 
+use super::clock::Clock;
 use super::engine::Engine;
+use super::habit::Habit;
 use super::operation::{Completion, Dispatch, Operation, Request};
-use super::trial::Trial;
 use crate::buffer::{Coherence, Storage};
 use crate::device::{DeviceError, DeviceInfo, Home, Timing};
 use crate::id::{BufferId, CommandId, DeviceId, OperationId};
@@ -21,7 +22,9 @@ use crate::split::{Decider, Estimate};
 use crate::system::System;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+
+/// How long a run may be predicted to take unless something else is asked for. Windows ends those of two seconds.
+pub(crate) const LONGEST_RUN_SECONDS: f64 = 0.5;
 
 /// A buffer that the queue knows.
 #[derive(Debug)]
@@ -67,6 +70,7 @@ pub(crate) struct Private {
 
 #[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) clock: Clock,
     pub(crate) engine: Engine,
     pub(super) planner: Planner,
     pub(super) plan: Plan,
@@ -79,12 +83,14 @@ pub(crate) struct State {
     pub(super) waiting: VecDeque<OperationId>,
     pub(super) members: Vec<Member>,
     pub(crate) profile: Profile,
-    pub(super) partitions: HashMap<(u128, Range), Vec<Span>>,
-    pub(super) trials: HashMap<(u128, Range), Trial>,
+    pub(super) habits: HashMap<(u128, Range), Habit>,
+    /// How long a run on a device with a memory of its own may be predicted to take: drivers end runs that take too long.
+    pub(crate) longest_run_seconds: f64,
     /// Kernels and devices whose first sample has been thrown away.
     pub(super) warm: HashSet<(u128, usize)>,
     pub(super) decider: Decider,
     pub(super) estimates: Vec<Known>,
+    pub(super) whole_missing: Vec<u64>,
     pub(super) recovering: bool,
     pub(super) next_operation: u64,
     pub(super) next_buffer: u64,
@@ -94,15 +100,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(infos: &[&DeviceInfo], profile: Profile) -> Self {
+    pub(crate) fn new(infos: &[&DeviceInfo], profile: Profile, clock: Clock) -> Self {
         let homes: Vec<bool> = infos.iter().map(|info| info.home == Home::Host).collect();
         let member = |info: &&DeviceInfo| Member {
             info: (*info).clone(),
-            key: format!("{} ({})", info.name, info.detail),
+            key: info.key(),
             lost: None,
             frees: Vec::new(),
         };
         Self {
+            clock,
             engine: Engine::new(infos.len()),
             planner: Planner::new(System::new(&homes)),
             plan: Plan::default(),
@@ -113,11 +120,12 @@ impl State {
             waiting: VecDeque::new(),
             members: infos.iter().map(member).collect(),
             profile,
-            partitions: HashMap::new(),
-            trials: HashMap::new(),
+            habits: HashMap::new(),
+            longest_run_seconds: LONGEST_RUN_SECONDS,
             warm: HashSet::new(),
             decider: Decider::default(),
             estimates: Vec::new(),
+            whole_missing: Vec::new(),
             recovering: false,
             next_operation: 1,
             next_buffer: 1,
@@ -223,7 +231,9 @@ impl State {
     pub(crate) fn begun(&mut self, id: CommandId) {
         let operation = self.commands[&id].operation;
         if let Some(operation) = self.operations.get_mut(&operation) {
-            operation.started.get_or_insert_with(Instant::now);
+            operation
+                .started
+                .get_or_insert_with(|| self.clock.seconds());
         }
     }
 

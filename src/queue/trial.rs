@@ -7,14 +7,19 @@
 //! Invariant: a trial takes a bounded part of the dispatches, and none if the promise is large.
 
 /// A split that is predicted to be so much faster than the best device alone isn't doubted: no contention eats that.
-const CERTAIN_SPEEDUP: f64 = 1.5;
+const CERTAIN_SPEEDUP: f64 = 1.3;
 /// Dispatches before the first trial: boundaries have settled then.
 const SETTLE: usize = 4;
 /// One device alone must take less than this part of what the split takes to be kept: a verdict on few samples of a noisy
 /// machine is worth no more.
 const CLEARLY: f64 = 0.95;
-/// Samples of either way that make a verdict.
+/// What it may cost at most to bring the data to one device, beside the dispatch itself: it has to be done three times and
+/// more, and for twenty times as many dispatches the verdict holds.
+const MOST_CHANGE: f64 = 1.0;
+/// Samples of either way that make a verdict in any case.
 const SAMPLES: usize = 6;
+/// Samples of either way that make one if all of one way are better than all of the other.
+const FEW: usize = 3;
 /// Dispatches that the first verdict holds for; each further one holds for twice as many, up to eight times.
 const PERIOD: usize = 256;
 
@@ -41,8 +46,10 @@ struct Verdict {
 
 impl Trial {
     /// Whether the next dispatch is to run alone though a split is predicted to be this much faster.
-    pub(super) fn prefers_alone(&mut self, predicted_speedup: f64) -> bool {
-        if predicted_speedup >= CERTAIN_SPEEDUP {
+    /// `change` is what it costs to bring the data together, beside the dispatch itself.
+    pub(super) fn prefers_alone(&mut self, predicted_speedup: f64, change: f64) -> bool {
+        if predicted_speedup >= CERTAIN_SPEEDUP || (self.verdict.is_none() && change > MOST_CHANGE)
+        {
             return false;
         }
         if let Some(verdict) = &mut self.verdict {
@@ -56,8 +63,7 @@ impl Trial {
             }
             return is_alone;
         }
-        if self.alone.len() >= SAMPLES && self.together.len() >= SAMPLES {
-            let is_alone = median(&mut self.alone) < median(&mut self.together) * CLEARLY;
+        if let Some(is_alone) = self.judge() {
             self.verdict = Some(Verdict {
                 is_alone,
                 left: (PERIOD << self.verdicts.min(3)) - 1,
@@ -66,6 +72,20 @@ impl Trial {
         }
         self.seen += 1;
         self.seen > SETTLE && ((self.seen - SETTLE - 1) / 2).is_multiple_of(2)
+    }
+
+    /// Whether one device alone is faster, if there is enough to tell.
+    fn judge(&mut self) -> Option<bool> {
+        let least = self.alone.len().min(self.together.len());
+        if least >= SAMPLES {
+            return Some(median(&mut self.alone) < median(&mut self.together) * CLEARLY);
+        }
+        let most = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
+        let fewest = |samples: &[f64]| samples.iter().copied().fold(f64::INFINITY, f64::min);
+        if least >= FEW && most(&self.alone) < fewest(&self.together) * CLEARLY {
+            return Some(true);
+        }
+        (least >= FEW && most(&self.together) < fewest(&self.alone)).then_some(false)
     }
 
     /// What a dispatch took that `devices` took part in.
@@ -95,8 +115,10 @@ fn median(samples: &mut [f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Dispatches until the first verdict.
+    /// Dispatches until the first verdict at the latest.
     const TRIAL: usize = SETTLE + 4 * SAMPLES;
+    /// Dispatches until the first verdict if both ways are always the same.
+    const SHORT: usize = SETTLE + 4 * FEW;
 
     /// Which of so many dispatches run alone, if they take this long split and alone; how fast the machine is at the
     /// time scales both.
@@ -109,7 +131,7 @@ mod tests {
     ) -> Vec<bool> {
         let mut trial = Trial::default();
         let mut step = |i| {
-            let is_alone = trial.prefers_alone(predicted_speedup);
+            let is_alone = trial.prefers_alone(predicted_speedup, 0.1);
             let (devices, seconds) = if is_alone { (1, alone) } else { (2, together) };
             trial.add(devices, seconds * slowness(i));
             is_alone
@@ -123,16 +145,16 @@ mod tests {
 
     #[test]
     fn a_split_that_keeps_its_promise_is_doubted_a_few_times() {
-        let alone = alone_of(TRIAL + PERIOD, 1.0, 1.2, 1.2, |_| 1.0);
-        assert_eq!(count(&alone), 2 * SAMPLES);
-        assert_eq!(count(&alone[TRIAL..]), 0);
+        let alone = alone_of(SHORT + PERIOD, 1.0, 1.2, 1.2, |_| 1.0);
+        assert_eq!(count(&alone), 2 * FEW);
+        assert_eq!(count(&alone[SHORT..]), 0);
     }
 
     #[test]
     fn a_split_that_is_slower_than_one_device_is_tried_more_and_more_rarely() {
         let alone = alone_of(1 << 16, 1.0, 0.8, 1.2, |_| 1.0);
-        assert!(alone[TRIAL..][..PERIOD].iter().all(|alone| *alone));
-        assert!(alone[TRIAL + PERIOD..][..SETTLE].iter().all(|alone| !alone));
+        assert!(alone[SHORT..][..PERIOD].iter().all(|alone| *alone));
+        assert!(alone[SHORT + PERIOD..][..SETTLE].iter().all(|alone| !alone));
         let most = (1 << 16) / (8 * PERIOD) + 4;
         assert!(count(&alone) > (1 << 16) - most * (SETTLE + 2 * SAMPLES + 2));
     }
@@ -143,6 +165,17 @@ mod tests {
         assert!(!alone[TRIAL]);
         let alone = alone_of(TRIAL + 1, 1.2, 1.0, 1.2, |i| 1.0 + 0.2 * i as f64);
         assert!(alone[TRIAL]);
+    }
+
+    #[test]
+    fn a_split_is_not_doubted_where_the_doubt_would_cost_too_much() {
+        let mut trial = Trial::default();
+        let is_alone = |_| {
+            let is_alone = trial.prefers_alone(1.2, 2.0);
+            trial.add(2, 1.0);
+            is_alone
+        };
+        assert!(!(0..100).any(is_alone));
     }
 
     #[test]

@@ -4,14 +4,13 @@
 //!
 //! Invariant: a device that was asked for by name is there, or the build fails.
 
-use super::dispatch::resolve;
 use super::{Inner, Runtime};
 use crate::device::gpu::{FoundGpu, find_gpus};
 use crate::device::{CheckedCpu, CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
 use crate::lanes::Level;
 use crate::profile::Profile;
-use crate::queue::Queue;
+use crate::queue::{Queue, Resolved};
 use crate::split::Policy;
 use crate::trace::Recorder;
 use etcetera::BaseStrategy;
@@ -155,7 +154,11 @@ impl Builder {
             None => {}
         }
         check_simd()?;
-        resolve(&policy, &devices)?;
+        let names: Vec<_> = devices
+            .iter()
+            .map(|device| device.info().name.as_str())
+            .collect();
+        Resolved::new(&policy, &names)?;
         // What it takes to check says nothing of what it takes to run.
         let profile = self.profile.filter(|_| !is_checked);
         let profile = profile.or(is_checked.then_some(None));

@@ -5,7 +5,7 @@
 //! Invariant: a dispatch that is submitted has every variable bound to something that fits it.
 
 use super::{Buffer, Runtime};
-use crate::device::{Bound, Device, DeviceInfo, Home};
+use crate::device::{Bound, DeviceInfo, Home};
 use crate::error::{Error, Result};
 use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
 use crate::kernel::{Access, Binding, BindingKind, Facts, Kernel, Word};
@@ -188,7 +188,12 @@ impl<'a> DispatchBuilder<'a> {
         let devices = self.runtime.inner.queue.devices();
         let asked = self.policy.as_ref();
         let asked = asked.filter(|_| !self.runtime.inner.is_checked);
-        let policy = resolve(asked.unwrap_or(&self.runtime.inner.policy), devices)?;
+        let names: Vec<_> = self
+            .runtime
+            .devices()
+            .map(|info| info.name.as_str())
+            .collect();
+        let policy = Resolved::new(asked.unwrap_or(&self.runtime.inner.policy), &names)?;
         // Found before anything is under way, so that what was to be written stays what it was.
         let is_able = |device: usize| {
             left_out[device].is_none() && !matches!(policy, Resolved::Only(only) if only != device)
@@ -291,47 +296,6 @@ impl<'a> DispatchBuilder<'a> {
             .map(reason)
             .collect()
     }
-}
-
-/// The policy in terms of these devices.
-///
-/// # Errors
-///
-/// If its shares make no sense, are more than there are devices, or it names a device that isn't there.
-pub(super) fn resolve(policy: &Policy, devices: &[Arc<dyn Device>]) -> Result<Resolved> {
-    let refused = |expected: String| Error::Setting {
-        setting: "split",
-        text: policy.to_string(),
-        expected,
-    };
-    if !policy.is_sound() {
-        let expected = "shares are finite, none is negative and one is positive";
-        return Err(refused(expected.to_owned()));
-    }
-    Ok(match policy {
-        Policy::Measured => Resolved::Measured,
-        Policy::Guided => Resolved::Guided,
-        Policy::Fixed(shares) if shares.len() > devices.len() => {
-            let expected = format!("a share for each device, and there are {}", devices.len());
-            return Err(refused(expected));
-        }
-        Policy::Fixed(shares) => Resolved::Fixed(shares.clone()),
-        Policy::Only(name) => {
-            let names = devices.iter().map(|device| device.info().name.clone());
-            let names: Vec<_> = names.collect();
-            let wanted = name.to_lowercase();
-            let exact = names.iter().position(|name| name.to_lowercase() == wanted);
-            let place = exact.or_else(|| {
-                names
-                    .iter()
-                    .position(|name| name.to_lowercase().contains(&wanted))
-            });
-            Resolved::Only(place.ok_or_else(|| Error::UnknownDevice {
-                name: name.clone(),
-                found: names,
-            })?)
-        }
-    })
 }
 
 fn check_range(range: Range, workgroup: [u32; 3]) -> Result<Chunk> {

@@ -4,21 +4,19 @@
 //!
 //! Invariant: no partition is chosen that is predicted to be slower than the best device alone.
 
-use super::{Candidate, partition, water_fill};
+use super::{Candidate, Density, partition, water_fill};
 use crate::span::Span;
 
-/// What a split must save against the best device alone to be worth it. Predictions are no better than this, not least
-/// because processors at work together share memory and heat.
-const WORTH: f64 = 0.10;
+/// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
+/// processors at work together slow each other down is for a trial to find.
+const WORTH: f64 = 0.04;
 /// What a new partition must save against the one before; below it, boundaries stay where they are.
 const DEAD_BAND: f64 = 0.02;
-/// Over how many dispatches to come the cost of moving bytes is spread.
-const HORIZON: f64 = 10.0;
 
 /// What is known of one device for one kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Units of the slowest dimension per second; zero for a device that sits out.
+    /// Units of the slowest dimension, of average cost, per second; zero for a device that sits out.
     pub units_per_second: f64,
     /// Seconds around each chunk.
     pub overhead_seconds: f64,
@@ -26,25 +24,124 @@ pub struct Estimate {
     pub bytes_per_second: f64,
 }
 
-impl Estimate {
-    fn seconds(&self, chunk: Span) -> f64 {
-        if chunk.is_empty() {
-            0.0
-        } else {
-            self.overhead_seconds + chunk.len() as f64 / self.units_per_second
-        }
-    }
-}
-
 /// What is expected of a partition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
-    /// Seconds until the last device is done, copies included.
+    /// Seconds until the last device is done, with its part of what moves.
     pub seconds: f64,
-    /// Seconds of the best device alone, its copies included.
+    /// Seconds of the best device alone, with its part of what would move.
     pub best_single_seconds: f64,
     /// Which device that is.
     pub best_single: usize,
+}
+
+/// What is to be shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a> {
+    /// Units of the slowest dimension.
+    pub extent: u64,
+    /// The smallest uncut number of units.
+    pub grain: u64,
+    /// How the cost of the units varies.
+    pub density: &'a Density,
+    /// For each device, the bytes that it would have to be sent for the whole; empty where nobody would be sent any.
+    pub whole_missing: &'a [u64],
+    /// For each device, the bytes for each unit that it has to be sent at every dispatch; empty where nobody has to.
+    pub recurring: &'a [f64],
+    /// Over how many dispatches the rest of what moves is of use: what moving it costs is shared among them.
+    pub horizon: f64,
+}
+
+/// Seconds of a partition: until its last device is done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    /// With each device's part of what moves.
+    seconds: f64,
+    /// If nothing moved.
+    steady_seconds: f64,
+}
+
+/// What there is to weigh partitions by.
+struct Scales<'a> {
+    demand: &'a Demand<'a>,
+    estimates: &'a [Estimate],
+    missing_bytes: &'a mut dyn FnMut(usize, Span) -> u64,
+}
+
+impl Scales<'_> {
+    fn is_able(&self, device: usize) -> bool {
+        self.estimates[device].units_per_second > 0.0
+    }
+
+    fn weight(&self, chunk: Span) -> f64 {
+        self.demand.density.weight(chunk, self.demand.extent)
+    }
+
+    fn steady_seconds(&self, device: usize, chunk: Span) -> f64 {
+        if chunk.is_empty() {
+            return 0.0;
+        }
+        let estimate = self.estimates[device];
+        estimate.overhead_seconds + self.weight(chunk) / estimate.units_per_second
+    }
+
+    /// A dispatch's part of what it takes to send a device what it lacks for a chunk.
+    fn copy_seconds(&mut self, device: usize, chunk: Span) -> f64 {
+        let bytes = if chunk.is_empty() || self.demand.whole_missing.is_empty() {
+            0
+        } else if chunk.len() == self.demand.extent {
+            self.demand.whole_missing[device]
+        } else {
+            (self.missing_bytes)(device, chunk)
+        };
+        let bytes = bytes as f64;
+        let each_unit = self.demand.recurring.get(device).copied().unwrap_or(0.0);
+        let recurring = (each_unit * chunk.len() as f64).min(bytes);
+        let bytes = recurring + (bytes - recurring) / self.demand.horizon;
+        bytes / self.estimates[device].bytes_per_second
+    }
+
+    fn cost(&mut self, chunks: &[Span]) -> Cost {
+        let mut cost = Cost::default();
+        for (device, chunk) in chunks.iter().enumerate() {
+            let steady = self.steady_seconds(device, *chunk);
+            let seconds = steady + self.copy_seconds(device, *chunk);
+            cost.steady_seconds = cost.steady_seconds.max(steady);
+            cost.seconds = cost.seconds.max(seconds);
+        }
+        cost
+    }
+
+    /// The device that would end first alone, and what it would take.
+    fn alone(&mut self) -> (usize, Cost) {
+        let whole = Span::new(0, self.demand.extent);
+        let mut best: Option<(usize, Cost)> = None;
+        for device in 0..self.estimates.len() {
+            if !self.is_able(device) {
+                continue;
+            }
+            let steady_seconds = self.steady_seconds(device, whole);
+            let seconds = steady_seconds + self.copy_seconds(device, whole);
+            if best.is_none_or(|(_, best)| seconds < best.seconds) {
+                let cost = Cost {
+                    seconds,
+                    steady_seconds,
+                };
+                best = Some((device, cost));
+            }
+        }
+        best.expect("at least one device takes part")
+    }
+
+    /// Whether a partition of an earlier dispatch can be followed again.
+    fn is_possible(&self, chunks: &[Span]) -> bool {
+        let takes_part = |(device, chunk): (usize, &Span)| chunk.is_empty() || self.is_able(device);
+        chunks.len() == self.estimates.len()
+            && chunks
+                .last()
+                .is_some_and(|last| last.end == self.demand.extent)
+            && chunks.iter().enumerate().all(takes_part)
+    }
 }
 
 /// Chooses partitions. Keeps its scratch, so that choosing again allocates nothing.
@@ -54,7 +151,10 @@ pub struct Decider {
     shares: Vec<f64>,
     order: Vec<usize>,
     proposal: Vec<Span>,
-    first: Vec<Span>,
+    /// Where the boundaries would be if nothing had to move.
+    steady: Vec<Span>,
+    /// For each device, seconds for each unit of weight that copies take.
+    extra: Vec<f64>,
     estimates: Vec<Estimate>,
 }
 
@@ -62,15 +162,15 @@ impl Decider {
     /// Sets `chunks` to one chunk for each device, some perhaps empty.
     ///
     /// `chunks` holds the partition of the dispatch before, if it has as many chunks as there are devices and ends at
-    /// `extent`. `missing_bytes` says how many bytes a device would have to be sent for a chunk.
+    /// the extent. `missing_bytes` says how many bytes a device would have to be sent for a chunk. Costs `n log n` for
+    /// `n` devices, and `missing_bytes` is asked a few times for each of them.
     ///
     /// # Panics
     ///
     /// If every device sits out.
     pub fn decide(
         &mut self,
-        extent: u64,
-        grain: u64,
+        demand: &Demand<'_>,
         estimates: impl IntoIterator<Item = Estimate>,
         missing_bytes: &mut dyn FnMut(usize, Span) -> u64,
         chunks: &mut Vec<Span>,
@@ -78,116 +178,100 @@ impl Decider {
         let mut known = std::mem::take(&mut self.estimates);
         known.clear();
         known.extend(estimates);
-        let prediction = self.choose(extent, grain, &known, missing_bytes, chunks);
+        let mut scales = Scales {
+            demand,
+            estimates: &known,
+            missing_bytes,
+        };
+        let prediction = self.choose(&mut scales, chunks);
         self.estimates = known;
         prediction
     }
 
-    fn choose(
-        &mut self,
-        extent: u64,
-        grain: u64,
-        estimates: &[Estimate],
-        missing_bytes: &mut dyn FnMut(usize, Span) -> u64,
-        chunks: &mut Vec<Span>,
-    ) -> Prediction {
-        let whole = Span::new(0, extent);
-        let mut copy_seconds = |i: usize, chunk: Span| {
-            if chunk.is_empty() {
-                0.0
-            } else {
-                missing_bytes(i, chunk) as f64 / estimates[i].bytes_per_second
-            }
-        };
-        let able = |i: &usize| estimates[*i].units_per_second > 0.0;
-        let (best_single, best_single_seconds) = (0..estimates.len())
-            .filter(able)
-            .map(|i| (i, estimates[i].seconds(whole) + copy_seconds(i, whole)))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .expect("at least one device takes part");
-
-        // First where the boundaries would be if nothing had to move, then with what would have to.
-        self.fill(extent, grain, estimates, |_, _| 0.0);
-        std::mem::swap(&mut self.first, &mut self.proposal);
-        let first = std::mem::take(&mut self.first);
-        self.fill(extent, grain, estimates, |i, _| match first[i].len() {
-            0 => copy_seconds(i, whole) / extent as f64,
-            units => copy_seconds(i, first[i]) / units as f64,
-        });
-        self.first = first;
-
-        let cost = |chunks: &[Span], copy: &mut dyn FnMut(usize, Span) -> f64| {
-            let one = |(i, chunk): (usize, &Span)| estimates[i].seconds(*chunk) + copy(i, *chunk);
-            chunks.iter().enumerate().map(one).fold(0.0, f64::max)
-        };
-        let is_possible = |chunks: &[Span]| {
-            chunks.len() == estimates.len()
-                && chunks.last().is_some_and(|last| last.end == extent)
-                && chunks
-                    .iter()
-                    .enumerate()
-                    .all(|(i, chunk)| chunk.is_empty() || able(&i))
-        };
-        let mut free = |_: usize, _: Span| 0.0;
-        let mut seconds = cost(&self.proposal, &mut copy_seconds);
-        if seconds > best_single_seconds * (1.0 - WORTH) {
-            single(best_single, extent, &mut self.proposal);
-            seconds = best_single_seconds;
+    fn choose(&mut self, scales: &mut Scales<'_>, chunks: &mut Vec<Span>) -> Prediction {
+        let (best_single, alone) = scales.alone();
+        let mut proposed = self.propose(scales);
+        if proposed.seconds > alone.seconds * (1.0 - WORTH) {
+            single(best_single, scales.demand.extent, &mut self.proposal);
+            proposed = alone;
         }
-        if is_possible(chunks) {
-            let stay = cost(chunks, &mut copy_seconds);
-            let (stay_steady, go_steady) =
-                (cost(chunks, &mut free), cost(&self.proposal, &mut free));
-            let won = (stay_steady - go_steady) * HORIZON;
-            let moved = (seconds - go_steady) - (stay - stay_steady);
+        let mut chosen = proposed;
+        let stays = scales.is_possible(chunks) && {
+            let stay = scales.cost(chunks);
+            chosen = stay;
             // A split that has stopped being worth it isn't kept for being there.
             let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
-            let alone = estimates[best_single].seconds(whole);
-            let is_worth = parts == 1 || stay_steady < alone * (1.0 - WORTH / 2.0);
-            if is_worth && (go_steady > stay_steady * (1.0 - DEAD_BAND) || won <= moved) {
-                return Prediction {
-                    seconds: stay,
-                    best_single_seconds,
-                    best_single,
-                };
-            }
+            let is_worth =
+                parts == 1 || stay.steady_seconds < alone.steady_seconds * (1.0 - WORTH / 2.0);
+            is_worth && proposed.seconds > stay.seconds * (1.0 - DEAD_BAND)
+        };
+        if !stays {
+            chosen = proposed;
+            chunks.clear();
+            chunks.extend_from_slice(&self.proposal);
         }
-        chunks.clear();
-        chunks.extend_from_slice(&self.proposal);
         Prediction {
-            seconds,
-            best_single_seconds,
+            seconds: chosen.seconds,
+            best_single_seconds: alone.seconds,
             best_single,
         }
     }
 
-    /// Proposes the partition that lets all finish together, with `extra` seconds for each unit of a device.
-    fn fill(
-        &mut self,
-        extent: u64,
-        grain: u64,
-        estimates: &[Estimate],
-        mut extra: impl FnMut(usize, u64) -> f64,
-    ) {
+    /// Proposes the partition that lets all finish together: as if nothing had to move, or with what would have to,
+    /// whichever ends sooner.
+    fn propose(&mut self, scales: &mut Scales<'_>) -> Cost {
+        self.extra.clear();
+        self.extra.resize(scales.estimates.len(), 0.0);
+        self.fill(scales);
+        let steady = scales.cost(&self.proposal);
+        if steady.seconds <= steady.steady_seconds {
+            return steady;
+        }
+        std::mem::swap(&mut self.steady, &mut self.proposal);
+        let whole = Span::new(0, scales.demand.extent);
+        for (device, extra) in self.extra.iter_mut().enumerate() {
+            let chunk = match self.steady[device] {
+                chunk if chunk.is_empty() => whole,
+                chunk => chunk,
+            };
+            *extra = scales.copy_seconds(device, chunk) / scales.weight(chunk);
+        }
+        self.fill(scales);
+        let mindful = scales.cost(&self.proposal);
+        if mindful.seconds <= steady.seconds {
+            return mindful;
+        }
+        std::mem::swap(&mut self.steady, &mut self.proposal);
+        steady
+    }
+
+    fn fill(&mut self, scales: &Scales<'_>) {
+        let Demand {
+            extent,
+            grain,
+            density,
+            ..
+        } = *scales.demand;
         self.candidates.clear();
+        let candidate = |(estimate, extra): (&Estimate, &f64)| Candidate {
+            fixed_seconds: estimate.overhead_seconds,
+            // A device that sits out has no rate: infinite seconds for a unit.
+            seconds_per_item: estimate.units_per_second.recip() + extra,
+        };
         self.candidates
-            .extend(estimates.iter().enumerate().map(|(i, estimate)| Candidate {
-                fixed_seconds: estimate.overhead_seconds,
-                // A device that sits out has no rate: infinite seconds for a unit.
-                seconds_per_item: estimate.units_per_second.recip() + extra(i, extent),
-            }));
+            .extend(scales.estimates.iter().zip(&self.extra).map(candidate));
         water_fill(
             extent as f64,
             &self.candidates,
             &mut self.shares,
             &mut self.order,
         );
-        partition(extent, grain, &self.shares, &mut self.proposal);
+        partition(extent, grain, density, &self.shares, &mut self.proposal);
     }
 }
 
 /// The partition that gives everything to one device.
-fn single(device: usize, extent: u64, chunks: &mut [Span]) {
+pub(crate) fn single(device: usize, extent: u64, chunks: &mut [Span]) {
     for (i, chunk) in chunks.iter_mut().enumerate() {
         *chunk = match i.cmp(&device) {
             std::cmp::Ordering::Less => Span::new(0, 0),
@@ -206,7 +290,7 @@ mod tests {
         let mut decider = Decider::default();
         let mut decide = |slow: f64, chunks: &mut Vec<Span>| {
             let estimates = [estimate(1000.0, 0.0), estimate(slow, 0.0)];
-            decider.decide(1000, 1, estimates, &mut |_, _| 0, chunks);
+            decider.decide(&demand(1000, 1), estimates, &mut |_, _| 0, chunks);
         };
         let mut chunks = Vec::new();
         decide(250.0, &mut chunks);
@@ -224,13 +308,41 @@ mod tests {
         }
     }
 
+    fn demand(extent: u64, grain: u64) -> Demand<'static> {
+        const FLAT: &Density = &Density::flat();
+        Demand {
+            extent,
+            grain,
+            density: FLAT,
+            whole_missing: &[],
+            recurring: &[],
+            horizon: 1.0,
+        }
+    }
+
     fn decide(
         estimates: &[Estimate],
         missing: impl FnMut(usize, Span) -> u64,
         chunks: &mut Vec<Span>,
     ) -> Prediction {
+        decide_for(1.0, estimates, missing, chunks)
+    }
+
+    fn decide_for(
+        horizon: f64,
+        estimates: &[Estimate],
+        missing: impl FnMut(usize, Span) -> u64,
+        chunks: &mut Vec<Span>,
+    ) -> Prediction {
         let mut missing = missing;
-        Decider::default().decide(10_000, 10, estimates.iter().copied(), &mut missing, chunks)
+        let whole = Span::new(0, 10_000);
+        let whole_missing: Vec<u64> = (0..estimates.len()).map(|i| missing(i, whole)).collect();
+        let demand = Demand {
+            whole_missing: &whole_missing,
+            horizon,
+            ..demand(10_000, 10)
+        };
+        Decider::default().decide(&demand, estimates.iter().copied(), &mut missing, chunks)
     }
 
     #[test]
@@ -306,11 +418,36 @@ mod tests {
         let missing = |i: usize, chunk: Span| {
             (chunk.len() - chunk.intersection(resident[i]).len()) * 1_000_000
         };
-        decide(
-            &[estimate(1e6, 0.0), estimate(1.3e6, 0.0)],
-            missing,
-            &mut chunks,
-        );
+        let estimates = [estimate(1e6, 0.0), estimate(1.3e6, 0.0)];
+        decide(&estimates, missing, &mut chunks);
         assert_eq!(chunks[0], 0..5_000);
+        // Unless it is of use for long enough.
+        decide_for(1e4, &estimates, missing, &mut chunks);
+        assert!(chunks[0].len() < 4_500, "{chunks:?}");
+    }
+
+    #[test]
+    fn a_device_that_has_to_be_sent_much_is_worth_it_if_much_is_to_come() {
+        let estimates = [estimate(1e6, 0.0), estimate(1e7, 0.0)];
+        let missing = |i: usize, chunk: Span| if i == 1 { chunk.len() * 10_000 } else { 0 };
+        let mut chunks = Vec::new();
+        decide_for(1.0, &estimates, missing, &mut chunks);
+        assert!(chunks[0].len() > 8_000, "{chunks:?}");
+        decide_for(100.0, &estimates, missing, &mut chunks);
+        assert!(chunks[1].len() > 8_000, "{chunks:?}");
+    }
+
+    #[test]
+    fn boundaries_fall_where_the_time_is_equal() {
+        let density = Density::new(vec![1.0, 3.0]);
+        let demand = Demand {
+            density: &density,
+            ..demand(10_000, 1)
+        };
+        let estimates = [estimate(1e6, 0.0), estimate(1e6, 0.0)];
+        let mut chunks = Vec::new();
+        let prediction = Decider::default().decide(&demand, estimates, &mut |_, _| 0, &mut chunks);
+        assert_eq!(chunks[0], 0..6_667);
+        assert!((prediction.seconds - 5e-3).abs() < 1e-6, "{prediction:?}");
     }
 }

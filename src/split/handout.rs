@@ -26,10 +26,10 @@ impl Handout {
     }
 
     /// Learns how fast a device ran a chunk.
-    pub fn completed(&mut self, device: usize, units: u64, seconds: f64) {
+    pub fn completed(&mut self, device: usize, chunk: Span, seconds: f64) {
         match self {
-            Self::Guided(guided) => guided.completed(device, units, seconds),
-            Self::Tail(tail) => tail.completed(device, units, seconds),
+            Self::Guided(guided) => guided.completed(device, chunk.len(), seconds),
+            Self::Tail(tail) => tail.completed(device, chunk, seconds),
         }
     }
 

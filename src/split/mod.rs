@@ -5,17 +5,22 @@
 //! Invariant: the chunks of a partition cover the range exactly, in device order.
 
 mod decide;
+mod density;
 mod guided;
 mod handout;
+mod horizon;
 mod partition;
 mod policy;
 mod tail;
 mod water_fill;
 
-pub use decide::{Decider, Estimate, Prediction};
-pub use guided::Guided;
+pub(crate) use decide::single;
+pub use decide::{Decider, Demand, Estimate, Prediction};
+pub use density::{Density, Measured};
+pub use guided::{Guided, Pace};
 pub use handout::Handout;
+pub use horizon::Horizon;
 pub use partition::partition;
 pub use policy::{Policy, UnknownPolicy};
-pub use tail::Tail;
+pub use tail::{Tail, Taker};
 pub use water_fill::{Candidate, water_fill};

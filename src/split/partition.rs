@@ -4,9 +4,10 @@
 //!
 //! Invariant: the chunks cover the extent exactly, in order, and never cut a grain.
 
+use super::Density;
 use crate::span::Span;
 
-/// Cuts `0..extent` into one chunk for each share, in order, each as large as its part of the sum of shares.
+/// Cuts `0..extent` into one chunk for each share, in order, each of which weighs its part of the sum of shares.
 ///
 /// Every boundary but the last falls on the nearest multiple of `grain`, so that no workgroup is cut in two. A share too
 /// small for one grain may get an empty chunk.
@@ -14,7 +15,13 @@ use crate::span::Span;
 /// # Panics
 ///
 /// If `grain` is zero, or if no share is positive: who takes part is the caller's decision.
-pub fn partition(extent: u64, grain: u64, shares: &[f64], chunks: &mut Vec<Span>) {
+pub fn partition(
+    extent: u64,
+    grain: u64,
+    density: &Density,
+    shares: &[f64],
+    chunks: &mut Vec<Span>,
+) {
     assert!(grain > 0, "a grain holds at least one unit");
     let sum: f64 = shares.iter().sum();
     assert!(sum > 0.0, "at least one share is positive");
@@ -24,7 +31,7 @@ pub fn partition(extent: u64, grain: u64, shares: &[f64], chunks: &mut Vec<Span>
     let last = shares.iter().rposition(|share| *share > 0.0);
     for (i, share) in shares.iter().enumerate() {
         before += share;
-        let ideal = before / sum * extent as f64;
+        let ideal = density.unit_at(before / sum * extent as f64, extent);
         let nearest = (ideal / grain as f64).round() as u64;
         // Past the last positive share everything has been given away, whatever the rounding of the sum says.
         let end = if last <= Some(i) {
@@ -43,13 +50,22 @@ mod tests {
 
     fn cut(extent: u64, grain: u64, shares: &[f64]) -> Vec<Span> {
         let mut chunks = Vec::new();
-        partition(extent, grain, shares, &mut chunks);
+        partition(extent, grain, &Density::flat(), shares, &mut chunks);
         chunks
     }
 
     #[test]
     fn boundaries_fall_on_the_grain() {
         assert_eq!(cut(1000, 64, &[1.0, 1.0]), [0..512, 512..1000]);
+    }
+
+    #[test]
+    fn boundaries_fall_where_the_weight_is_equal() {
+        let mut chunks = Vec::new();
+        let density = Density::new(vec![1.0, 3.0]);
+        partition(1000, 1, &density, &[1.0, 1.0], &mut chunks);
+        // A quarter of the weight is in the first half, so the second device needs a third of the second half less.
+        assert_eq!(chunks, [0..667, 667..1000]);
     }
 
     #[test]

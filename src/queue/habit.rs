@@ -1,0 +1,56 @@
+//! What is known of a dispatch that is repeated: the same kernel over the same range.
+//!
+//! Puts together what each of several purposes remembers; what is done with it is the affair of `choice`.
+//!
+//! Invariant: nothing in it is needed to be right, only to be fast: a dispatch that nothing is remembered of is done all the
+//! same.
+
+use super::trial::Trial;
+use crate::span::Span;
+use crate::split::{Horizon, Measured};
+
+/// What of the last dispatches' deviation is still expected at the next.
+const KEPT: f64 = 0.7;
+
+/// What is remembered of a repeated dispatch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Habit {
+    /// The partition of the dispatch before.
+    pub(super) partition: Vec<Span>,
+    /// Whether the dispatch before was done by it, and not by one device to try that.
+    pub(super) was_followed: bool,
+    /// Whether a split keeps its promise.
+    pub(super) trial: Trial,
+    /// How long what is moved for it is of use.
+    pub(super) horizon: Horizon,
+    /// What each device's chunk of the dispatch before took, if it had one.
+    pub(super) measured: Vec<Measured>,
+    /// How many dispatches were handed out in chunks because some device's speed wasn't known.
+    pub(super) unknown: u32,
+    /// How far off predictions are, once there were some: the largest part by which a device's chunks took longer or shorter
+    /// lately.
+    pub(super) deviation: Option<f64>,
+}
+
+impl Habit {
+    /// Learns how far off a prediction was: at once if it was further off than was expected, slowly if it was better.
+    pub(super) fn deviated(&mut self, deviation: f64) {
+        let before = self.deviation.unwrap_or(0.0);
+        self.deviation = Some(deviation.max(before * KEPT));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_surprise_is_expected_again_and_slowly_forgotten() {
+        let mut habit = Habit::default();
+        (0..20).for_each(|_| habit.deviated(0.01));
+        assert_eq!(habit.deviation, Some(0.01));
+        habit.deviated(0.5);
+        habit.deviated(0.0);
+        assert_eq!(habit.deviation, Some(0.35));
+    }
+}

@@ -1,0 +1,155 @@
+//! What a dispatch could take at best, by who knows the scripts.
+//!
+//! Of partitions into one chunk for each device, in order, with the data in place; what the scheduler does is not looked
+//! at.
+//!
+//! Invariant: no partition into whole units, in device order, ends sooner than the one found here, but for rounding.
+
+use super::{Load, Machine};
+use crate::span::Span;
+use crate::split::partition;
+
+/// The devices of a machine alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alone {
+    /// Seconds of the one that ends first, its data in place.
+    pub seconds: f64,
+    /// Which one that is.
+    pub device: usize,
+    /// The sum of the devices' rates over the largest of them: the most that any split could win.
+    pub s_max: f64,
+}
+
+/// Seconds of a chunk on a device of the machine as it is at a time, its data in place.
+pub(super) fn chunk_seconds(
+    machine: &Machine,
+    load: &Load,
+    device: usize,
+    chunk: Span,
+    at: f64,
+) -> f64 {
+    let processor = &machine.processors[device];
+    if chunk.is_empty() {
+        return 0.0;
+    }
+    let rate = processor.items_per_second * load.favor(device) * processor.speed_at(at);
+    processor.overhead_seconds + load.density.weight(chunk, load.extent) / rate
+}
+
+fn is_there(machine: &Machine, device: usize, at: f64) -> bool {
+    let lost_at = machine.processors[device].lost_at;
+    lost_at.is_none_or(|lost_at| at < lost_at)
+}
+
+/// What the devices would take alone for the whole range, as the machine is at a time.
+#[must_use]
+pub fn alone(machine: &Machine, load: &Load, at: f64) -> Alone {
+    let whole = Span::new(0, load.extent);
+    let (mut seconds, mut device, mut rates) = (f64::INFINITY, 0, 0.0);
+    for i in (0..machine.processors.len()).filter(|i| is_there(machine, *i, at)) {
+        let own = chunk_seconds(machine, load, i, whole, at);
+        rates += own.recip();
+        if own < seconds {
+            (seconds, device) = (own, i);
+        }
+    }
+    Alone {
+        seconds,
+        device,
+        s_max: rates * seconds,
+    }
+}
+
+/// The partition that ends first, and its seconds, as the machine is at a time.
+///
+/// Found by halving: within a time, each device in order takes as much as it can do, and the time is enough if nothing is
+/// left.
+#[must_use]
+pub fn best_split(machine: &Machine, load: &Load, at: f64) -> (f64, Vec<Span>) {
+    let devices = machine.processors.len();
+    let shares = |seconds: f64| -> Vec<f64> {
+        let share = |i: usize| {
+            let processor = &machine.processors[i];
+            let rate = processor.items_per_second * load.favor(i) * processor.speed_at(at);
+            if is_there(machine, i, at) {
+                ((seconds - processor.overhead_seconds) * rate).max(0.0)
+            } else {
+                0.0
+            }
+        };
+        (0..devices).map(share).collect()
+    };
+    let (mut low, mut high) = (0.0, alone(machine, load, at).seconds);
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if shares(middle).iter().sum::<f64>() >= load.extent as f64 {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    let mut chunks = Vec::new();
+    let grain = u64::from(load.workgroup);
+    partition(
+        load.extent,
+        grain,
+        &load.density,
+        &shares(high),
+        &mut chunks,
+    );
+    let ends = chunks
+        .iter()
+        .enumerate()
+        .map(|(i, chunk)| chunk_seconds(machine, load, i, *chunk, at));
+    let seconds = ends.fold(0.0, f64::max);
+    let single = alone(machine, load, at);
+    if seconds <= single.seconds {
+        return (seconds, chunks);
+    }
+    // Few grains, and rounding has given a slow device one of them.
+    for (i, chunk) in chunks.iter_mut().enumerate() {
+        *chunk = match i.cmp(&single.device) {
+            std::cmp::Ordering::Less => Span::new(0, 0),
+            std::cmp::Ordering::Equal => Span::new(0, load.extent),
+            std::cmp::Ordering::Greater => Span::new(load.extent, load.extent),
+        };
+    }
+    (single.seconds, chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::Processor;
+    use crate::split::Density;
+
+    #[test]
+    fn no_swept_boundary_is_better_than_the_oracles() {
+        let machine = Machine::new([Processor::cpu("cpu", 1e6), Processor::gpu("gpu", 7e6)]);
+        for density in [
+            Density::flat(),
+            Density::new(vec![1.0, 5.0, 2.0, 9.0]),
+            Density::sampled(64, |x| (8.0 * x).sin() + 1.2),
+        ] {
+            let load = Load::new(100_000).with_workgroup(1).with_density(density);
+            let (best, _) = best_split(&machine, &load, 0.0);
+            let swept = (0..=load.extent)
+                .map(|cut| {
+                    let low = chunk_seconds(&machine, &load, 0, Span::new(0, cut), 0.0);
+                    let high = chunk_seconds(&machine, &load, 1, Span::new(cut, load.extent), 0.0);
+                    low.max(high)
+                })
+                .fold(f64::INFINITY, f64::min);
+            assert!((best / swept - 1.0).abs() < 1e-3, "{best} {swept}");
+        }
+    }
+
+    #[test]
+    fn a_lost_device_gets_nothing() {
+        let mut machine = Machine::new([Processor::cpu("cpu", 1e6), Processor::gpu("gpu", 7e6)]);
+        machine.processors[1].lost_at = Some(1.0);
+        let load = Load::new(1 << 20);
+        assert!(!best_split(&machine, &load, 0.5).1[1].is_empty());
+        assert!(best_split(&machine, &load, 1.5).1[1].is_empty());
+    }
+}
