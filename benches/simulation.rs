@@ -42,7 +42,7 @@ impl Field {
         if self.filter.is_some() {
             println!("{name}");
             let all = run.dispatches.iter().enumerate();
-            for (i, one) in all.filter(|(i, _)| *i < 12 || i + 3 > run.dispatches.len()) {
+            for (i, one) in all.filter(|(i, _)| *i < 26 || i + 3 > run.dispatches.len()) {
                 let shares: Vec<String> = one
                     .shares
                     .iter()
@@ -121,6 +121,12 @@ fn main() {
             field.add(&name, &two(3.0), &Program::repeated(load, 40));
         }
     }
+    let load = Load::new(1 << 27).with_density(Density::new(vec![1.0, 1.0, 1.0, 20.0]));
+    field.add(
+        "1:10, cliff, 2^27",
+        &two(10.0),
+        &Program::repeated(load, 60),
+    );
     let load = Load::new(1 << 26);
     let drift = slowed(two(2.0), 1, 0.45, 0.5);
     field.add("1:2, slowed at 20", &drift, &Program::repeated(load, 40));
@@ -163,7 +169,7 @@ fn main() {
         let name = format!("{devices} random");
         field.add(&name, &machine, &Program::repeated(load, 10));
     }
-    for ratio in [1.0, 3.0] {
+    for ratio in [1.0, 3.0, 10.0] {
         let load = Load::new(1 << 27);
         let machine = two(ratio).with_noise(0.03, 7);
         let name = format!("1:{ratio}, 2^27, noise 0.03");

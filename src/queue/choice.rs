@@ -29,6 +29,10 @@ const CPU_OVERHEAD_SECONDS: f64 = 10e-6;
 /// Dispatches in which every device is given the chance to show how fast it is.
 const PATIENCE: u32 = 4;
 
+/// What moving boundaries must save: as much as predictions are off by, within these bounds.
+const LEAST_DEAD_BAND: f64 = 0.005;
+const MOST_DEAD_BAND: f64 = 0.02;
+
 /// How far off the prediction is taken to be of a dispatch that was measured only once or twice.
 const UNKNOWN: f64 = 0.2;
 /// How far off it is at least before it was put to the proof.
@@ -97,11 +101,16 @@ impl State {
         }
         let (extent, grain) = (dispatch.extent(), dispatch.grain());
         let is_divisible = dispatch.is_divisible();
-        if let Resolved::Only(device) = dispatch.policy {
-            if !self.estimates[device].is_able {
+        let only = match dispatch.policy {
+            Resolved::Only(device) => Some(device),
+            _ => None,
+        };
+        if let Some(only) = only {
+            if !self.estimates[only].is_able {
                 return Err(self.no_device(dispatch, operation));
             }
-            return Ok(self.whole(dispatch, device, None, placed));
+            let others = self.estimates.iter_mut().enumerate();
+            others.for_each(|(device, known)| known.is_able &= device == only);
         }
         if is_divisible && !(operation.done.is_empty() && operation.halves.is_empty()) {
             let left = operation.left(extent);
@@ -111,8 +120,9 @@ impl State {
                 self.guided(dispatch, left, grain)
             });
         }
-        if !is_divisible || able == 1 {
-            let note = (able > 1).then(|| why_whole(dispatch));
+        if !is_divisible || able == 1 || only.is_some() {
+            let is_chosen = able == 1 || only.is_some();
+            let note = (!is_chosen).then(|| why_whole(dispatch));
             return Ok(self.whole(dispatch, self.best(dispatch), note, placed));
         }
         let mut prediction = None;
@@ -175,7 +185,8 @@ impl State {
     ) -> Choice {
         let extent = dispatch.extent();
         let seconds = extent as f64 / self.estimates[device].estimate.units_per_second;
-        if dispatch.is_divisible() && seconds.is_finite() {
+        if dispatch.is_divisible() && seconds.is_finite() && seconds > self.longest_seconds(device)
+        {
             let mut chunks = std::mem::take(&mut self.chunks);
             chunks.clear();
             chunks.resize(self.members.len(), Span::default());
@@ -197,6 +208,18 @@ impl State {
         }
     }
 
+    /// Seconds around a chunk on a device.
+    pub(super) fn overhead_seconds(&self, device: usize) -> f64 {
+        let member = &self.members[device];
+        match member.info.home {
+            Home::Host => CPU_OVERHEAD_SECONDS,
+            Home::Own => self
+                .profile
+                .overhead(&member.key)
+                .unwrap_or(OVERHEAD_SECONDS),
+        }
+    }
+
     /// Looks up what is known of each device for the dispatch.
     fn look(&mut self, dispatch: &Dispatch, operation: &Operation) {
         let mut estimates = std::mem::take(&mut self.estimates);
@@ -207,13 +230,7 @@ impl State {
             let is_able = self
                 .reason_against(dispatch, &operation.dropped, i)
                 .is_none();
-            let overhead_seconds = match member.info.home {
-                Home::Host => CPU_OVERHEAD_SECONDS,
-                Home::Own => self
-                    .profile
-                    .overhead(&member.key)
-                    .unwrap_or(OVERHEAD_SECONDS),
-            };
+            let overhead_seconds = self.overhead_seconds(i);
             let estimate = Estimate {
                 units_per_second: if is_able {
                     rate.unwrap_or(0.0) / per_unit
@@ -271,6 +288,9 @@ impl State {
             whole_missing: &whole_missing,
             recurring: habit.horizon.recurring(),
             horizon: habit.horizon.dispatches(),
+            dead_band: habit.deviation.map_or(MOST_DEAD_BAND, |deviation| {
+                deviation.clamp(LEAST_DEAD_BAND, MOST_DEAD_BAND)
+            }),
         };
         let estimates = self.estimates.iter().map(|known| known.estimate);
         let mut missing_bytes = missing_bytes;

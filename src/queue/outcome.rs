@@ -11,6 +11,10 @@ use super::state::State;
 use crate::error::Error;
 use crate::id::OperationId;
 use crate::split::Measured;
+use smallvec::SmallVec;
+
+/// Chunks below so many overheads of their device say nothing of what it costs where.
+const TELLING_OVERHEADS: f64 = 4.0;
 
 impl State {
     pub(super) fn finish_if_done(&mut self, id: OperationId) {
@@ -105,40 +109,46 @@ impl State {
     fn learn(&mut self, dispatch: &Dispatch, operation: &Operation) {
         let (key, extent, per_unit) = (key(dispatch), dispatch.extent(), dispatch.per_unit());
         // The first chunk pays for compilation and for pages touched the first time.
-        let mut is_cold: Vec<bool> = Vec::with_capacity(self.members.len());
+        let mut is_cold: SmallVec<[bool; 8]> = SmallVec::new();
         for (i, tally) in operation.tallies.iter().enumerate() {
             is_cold.push(tally.chunks > 0 && self.warm.insert((dispatch.facts.key, i)));
         }
-        let mut measured = Vec::with_capacity(operation.measured.len());
-        for one in &operation.measured {
-            if !std::mem::take(&mut is_cold[one.device])
-                && !operation.tallies[one.device].is_estimate
-            {
-                measured.push(*one);
-            }
-        }
+        let counts = |one: &&Measured| {
+            let is_first = std::mem::take(&mut is_cold[one.device]);
+            !is_first && !operation.tallies[one.device].is_estimate
+        };
+        let measured = operation.measured.iter().filter(counts).copied();
+        let measured: SmallVec<[Measured; 8]> = measured.collect();
+        let is_single = measured
+            .iter()
+            .all(|one| operation.tallies[one.device].chunks == 1);
         let habit = self.habits.entry(place(dispatch)).or_default();
-        let mut telling = measured.clone();
-        let mut is_only = vec![0; self.members.len()];
-        measured.iter().for_each(|one| is_only[one.device] += 1);
-        if measured.iter().all(|one| is_only[one.device] == 1) {
+        if is_single {
             // A chunk for each device tells nothing, unless the boundaries have moved since the dispatch before.
             let density = self.profile.density(key);
-            let before = |one: &Measured| {
-                let before = habit
-                    .measured
-                    .iter()
-                    .find(|before| before.device == one.device);
-                before.and_then(|before| one.beside(*before, density, extent))
+            let since = |one: &Measured| {
+                let mut before = habit.measured.iter();
+                let before = before.find(|before| before.device == one.device)?;
+                one.beside(*before, density, extent)
             };
-            telling = measured.iter().filter_map(before).flatten().collect();
-            habit.measured.clone_from(&measured);
+            let telling: SmallVec<[Measured; 8]> =
+                measured.iter().filter_map(since).flatten().collect();
+            habit.measured.clear();
+            habit.measured.extend_from_slice(&measured);
+            self.profile.learn_density(key, &telling, extent);
         } else {
             habit.measured.clear();
+            // What a device does in a moment it does slowly: the first of its lanes are done before the last have begun.
+            let is_telling = |one: &&Measured| {
+                one.seconds > TELLING_OVERHEADS * self.overhead_seconds(one.device)
+            };
+            let telling = measured.iter().filter(is_telling).copied();
+            let telling: Vec<Measured> = telling.collect();
+            self.profile.learn_density(key, &telling, extent);
         }
-        self.profile.learn_density(key, &telling, extent);
         let density = self.profile.density(key);
-        let mut sums = vec![(0.0, 0.0); self.members.len()];
+        let mut sums: SmallVec<[(f64, f64); 8]> = SmallVec::new();
+        sums.resize(self.members.len(), (0.0, 0.0));
         for one in &measured {
             let sum = &mut sums[one.device];
             sum.0 += density.weight(one.units, extent);

@@ -10,8 +10,6 @@ use crate::span::Span;
 /// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
 /// processors at work together slow each other down is for a trial to find.
 const WORTH: f64 = 0.04;
-/// What a new partition must save against the one before; below it, boundaries stay where they are.
-const DEAD_BAND: f64 = 0.02;
 
 /// What is known of one device for one kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +48,8 @@ pub struct Demand<'a> {
     pub recurring: &'a [f64],
     /// Over how many dispatches the rest of what moves is of use: what moving it costs is shared among them.
     pub horizon: f64,
+    /// What a new partition must save against the one before, as a part of that: below it, boundaries stay where they are.
+    pub dead_band: f64,
 }
 
 /// Seconds of a partition: until its last device is done.
@@ -203,7 +203,7 @@ impl Decider {
             let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
             let is_worth =
                 parts == 1 || stay.steady_seconds < alone.steady_seconds * (1.0 - WORTH / 2.0);
-            is_worth && proposed.seconds > stay.seconds * (1.0 - DEAD_BAND)
+            is_worth && proposed.seconds > stay.seconds * (1.0 - scales.demand.dead_band)
         };
         if !stays {
             chosen = proposed;
@@ -317,6 +317,7 @@ mod tests {
             whole_missing: &[],
             recurring: &[],
             horizon: 1.0,
+            dead_band: 0.02,
         }
     }
 

@@ -21,9 +21,9 @@ const NOISE: f64 = 0.06;
 /// A device whose speed has changed by more than this, as a logarithm, from one dispatch to the next says nothing of the
 /// cost along the range.
 const STEADY: f64 = 0.4;
-/// The least part of a chunk that a difference of two chunks says something of.
-const TELLING: f64 = 0.08;
-/// The most that a difference is believed to be off by.
+/// How much more or less of a chunk than was expected two chunks must differ by to say something: less could be noise.
+const TELLING: f64 = 0.085;
+/// The most that what is expected of a difference is believed to be off by.
 const MOST: f64 = 4.0;
 
 /// What a chunk took.
@@ -58,12 +58,13 @@ impl Measured {
         let [least, most, apart] =
             [less.units, more.units, rest].map(|units| density.weight(units, extent));
         let speeds = (least / less.seconds) / (most / more.seconds);
-        if !(speeds.ln().abs() < STEADY && apart > TELLING * most) {
+        let expected = apart / most * more.seconds;
+        let differ = more.seconds - less.seconds;
+        let is_telling = (differ - expected).abs() > TELLING * more.seconds;
+        if !(speeds.ln().abs() < STEADY && is_telling) {
             return None;
         }
-        // Noise can be larger than the difference, and then it says only that the rest is cheap or dear.
-        let expected = apart / most * more.seconds;
-        let seconds = (more.seconds - less.seconds).clamp(expected / MOST, expected * MOST);
+        let seconds = differ.clamp(expected / MOST, expected * MOST);
         Some([
             less,
             Measured {
