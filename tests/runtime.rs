@@ -6,6 +6,7 @@ use divvy::{
     Access, Buffer, Combine, DispatchBuilder, Error, Kernel, Policy, Range, Report, Runtime,
 };
 use proptest::prelude::*;
+use std::time::Duration;
 
 const STEP: &str = "
     @group(0) @binding(0) var<storage, read> old: array<u32>;
@@ -787,6 +788,43 @@ mod bad_input {
                 .build(),
         );
         assert!(error.contains("`tpu`"), "{error}");
+    }
+}
+
+#[test]
+fn a_run_must_be_allowed_to_take_some_time() {
+    let builder = Runtime::builder().devices("cpu").without_profile_dir();
+    let error = builder.longest_run(Duration::ZERO).build().err();
+    let text = error.map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        text.contains("longest run") && text.contains("0.25"),
+        "{text}"
+    );
+}
+
+#[test]
+fn slices_of_a_long_dispatch_give_the_same_bytes() {
+    let script = Script {
+        items_per_second: 1e4,
+        ..Script::default()
+    };
+    for devices in [1, 2] {
+        let mut builder = Runtime::builder().without_profile_dir();
+        builder = builder.longest_run(Duration::from_millis(50));
+        for i in 0..devices {
+            builder = builder.device(VirtualDevice::new(&i.to_string(), script.clone()));
+        }
+        let runtime = builder.build().expect("the devices are there");
+        let (kernel, n) = (increment(), 5003);
+        let x = runtime.buffer::<u32>(n).expect("there is room");
+        for step in 1..=8 {
+            let dispatch = runtime.dispatch(&kernel, n).bind("x", &x);
+            let report = dispatch.run().expect("it runs");
+            let values = runtime.read(&x).expect("it is there");
+            assert!(values.iter().all(|x| *x == step), "{report}");
+            let mut longest = report.devices.iter().map(|device| device.longest_seconds);
+            assert!(longest.all(|longest| longest < 0.051), "{report}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 )]
 
 use super::*;
+use crate::interval::STEPS;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -383,5 +384,38 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn planning_costs_no_more_than_n_log_n_for_n_devices() {
+    let steps_of = |devices: usize| {
+        let mut world = World::new(devices - 1);
+        let extent = devices as u64 * 16;
+        let (a, b) = (world.filled(extent * 8), world.buffer(extent * 8));
+        let chunk = |device: usize| {
+            let start = device as u64 * 16;
+            (DeviceId(device as u32), start..start + 16)
+        };
+        let chunks: Vec<_> = (0..devices).map(chunk).collect();
+        let mut steps = 0;
+        for turn in 0..4 {
+            let (old, next) = if turn % 2 == 0 { (a, b) } else { (b, a) };
+            let touches = [reads(old, Access::Neighborhood(1)), writes(next)];
+            let before = STEPS.get();
+            world.dispatch(extent, &touches, &chunks);
+            let mut whole = Vec::new();
+            world
+                .planner
+                .missing_whole(extent, &touches, |_| 4, &mut whole);
+            steps = STEPS.get() - before;
+        }
+        steps as f64
+    };
+    let least = steps_of(100) / (100.0 * 100_f64.log2());
+    for devices in [1_000, 10_000] {
+        let n = devices as f64;
+        let steps = steps_of(devices) / (n * n.log2());
+        assert!(steps < least * 1.1, "{devices}: {steps} and {least}");
     }
 }

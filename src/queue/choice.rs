@@ -201,6 +201,13 @@ impl State {
                 };
             }
         }
+        // How long it takes isn't known: a part of it will tell.
+        let is_exposed = self.longest_seconds(device).is_finite() && !seconds.is_finite();
+        if is_exposed && dispatch.is_divisible() && !dispatch.touches.iter().any(accumulates) {
+            let others = self.estimates.iter_mut().enumerate();
+            others.for_each(|(other, known)| known.is_able &= other == device);
+            return self.guided(dispatch, vec![Span::new(0, extent)], dispatch.grain());
+        }
         alone(device, extent, placed);
         Choice::Chunks {
             prediction: None,
@@ -430,7 +437,6 @@ impl State {
 
     /// Which part of each chunk is left to be found on either side of a boundary; none if that isn't worth it.
     fn reach(&self, dispatch: &Dispatch, chunks: &[Span], seconds: f64) -> f64 {
-        let accumulates = |touch: &Touch| matches!(touch.access, Some(Access::Accumulate(_)));
         let taking_part = || (0..chunks.len()).filter(|device| !chunks[*device].is_empty());
         if taking_part().count() < 2 || dispatch.touches.iter().any(accumulates) {
             return 0.0;
@@ -515,6 +521,10 @@ pub(super) fn key(dispatch: &Dispatch) -> Key {
 /// What a repeated dispatch is known by.
 pub(super) fn place(dispatch: &Dispatch) -> (u128, Range) {
     (dispatch.facts.key, dispatch.chunk.range)
+}
+
+fn accumulates(touch: &Touch) -> bool {
+    matches!(touch.access, Some(Access::Accumulate(_)))
 }
 
 /// Places the whole range on one device.

@@ -91,10 +91,13 @@ impl Queue {
         devices: Vec<Arc<dyn Device>>,
         profile: Profile,
         trace: Option<Recorder>,
+        longest_run_seconds: f64,
     ) -> Result<Self> {
         let infos: Vec<_> = devices.iter().map(|device| device.info()).collect();
+        let mut state = State::new(&infos, profile, Clock::wall());
+        state.longest_run_seconds = longest_run_seconds;
         let inner = Mutex::new(Inner {
-            state: State::new(&infos, profile, Clock::wall()),
+            state,
             busy: vec![false; infos.len()],
             stopping: false,
         });

@@ -10,7 +10,7 @@ use crate::device::{CheckedCpu, CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
 use crate::lanes::Level;
 use crate::profile::Profile;
-use crate::queue::{Queue, Resolved};
+use crate::queue::{LONGEST_RUN_SECONDS, Queue, Resolved};
 use crate::split::Policy;
 use crate::trace::Recorder;
 use etcetera::BaseStrategy;
@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::env;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Sets a [`Runtime`] up; see [`Runtime::builder`].
 #[derive(Debug, Default)]
@@ -29,6 +30,7 @@ pub struct Builder {
     profile: Option<Option<PathBuf>>,
     trace: Option<PathBuf>,
     checked: Option<bool>,
+    longest_run: Option<Duration>,
 }
 
 impl Builder {
@@ -83,6 +85,17 @@ impl Builder {
     #[must_use]
     pub fn trace(mut self, file: impl Into<PathBuf>) -> Self {
         self.trace = Some(file.into());
+        self
+    }
+
+    /// How long a run on a GPU may be predicted to take; `DIVVY_LONGEST_RUN`, in seconds. Half a second without a choice.
+    ///
+    /// Drivers end what takes too long, and the device with it: after two seconds on Windows, sooner on some systems that
+    /// draw with the same GPU. What would take longer is run in slices, so far as it can be divided; a kernel that was never
+    /// measured begins with a small one. Slices that wait may be done by another device after all.
+    #[must_use]
+    pub fn longest_run(mut self, longest: Duration) -> Self {
+        self.longest_run = Some(longest);
         self
     }
 
@@ -191,7 +204,8 @@ impl Builder {
                         .collect(),
                 )
             });
-        let queue = Queue::new(devices, profile, trace)?;
+        let longest_run = longest_run(self.longest_run)?;
+        let queue = Queue::new(devices, profile, trace, longest_run)?;
         Ok(Runtime {
             inner: Arc::new(Inner {
                 queue,
@@ -219,6 +233,21 @@ fn is_checked(chosen: Option<bool>) -> Result<bool> {
             }),
         },
     }
+}
+
+/// How many seconds a run may be predicted to take, by the builder or else by the environment.
+fn longest_run(chosen: Option<Duration>) -> Result<f64> {
+    let is_sound = |seconds: &f64| *seconds > 0.0;
+    let (given, text) = match (chosen, variable("DIVVY_LONGEST_RUN")) {
+        (Some(chosen), _) => (Some(chosen.as_secs_f64()), format!("{chosen:?}")),
+        (None, None) => return Ok(LONGEST_RUN_SECONDS),
+        (None, Some(text)) => (text.trim().parse().ok(), text),
+    };
+    given.filter(is_sound).ok_or_else(|| Error::Setting {
+        setting: "longest run",
+        text,
+        expected: "seconds, more than none, as 0.25".to_owned(),
+    })
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -77,7 +77,7 @@ impl Runtime {
     /// Chooses devices, threads, the split policy, the profile's folder and a trace.
     ///
     /// What isn't chosen is taken from the environment: `DIVVY_DEVICES`, `DIVVY_SPLIT`, `DIVVY_PROFILE_DIR`,
-    /// `DIVVY_TRACE` and `DIVVY_CHECKED` spell the same choices.
+    /// `DIVVY_TRACE`, `DIVVY_LONGEST_RUN` and `DIVVY_CHECKED` spell the same choices.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()

@@ -439,6 +439,29 @@ mod tests {
     }
 
     #[test]
+    fn of_many_devices_each_is_asked_a_few_times_what_it_lacks() {
+        for devices in [10_u64, 1_000, 10_000] {
+            let mut asked = 0;
+            let mut missing = |_: usize, chunk: Span| {
+                asked += 1;
+                chunk.len()
+            };
+            let extent = devices * 100;
+            let demand = Demand {
+                whole_missing: &vec![extent; devices as usize],
+                ..demand(extent, 1)
+            };
+            let estimates = (0..devices).map(|i| estimate(1e6 + i as f64, 1e-6));
+            let mut chunks = Vec::new();
+            for _ in 0..2 {
+                let estimates = estimates.clone();
+                Decider::default().decide(&demand, estimates, &mut missing, &mut chunks);
+            }
+            assert!(asked <= 10 * devices, "{asked} of {devices}");
+        }
+    }
+
+    #[test]
     fn boundaries_fall_where_the_time_is_equal() {
         let density = Density::new(vec![1.0, 3.0]);
         let demand = Demand {

@@ -120,7 +120,9 @@ impl Guided {
         // A device that hasn't finished a chunk yet counts as an average one.
         let (sum, count) = self.known;
         let sum = sum / count as f64 * self.at_it as f64;
-        let fair = left * rate / (PACE * sum);
+        // The last that is at it needs to leave nothing to others.
+        let pace_of_all = if self.at_it == 1 { 1.0 } else { PACE };
+        let fair = left * rate / (pace_of_all * sum);
         let most = match last {
             0 => f64::INFINITY,
             last => last.saturating_mul(GROWTH) as f64,
@@ -239,7 +241,7 @@ mod tests {
         paces[1] = None;
         let mut guided = Guided::new(vec![Span::new(0, 1000)], 1, &paces);
         assert_eq!(guided.next(1), None);
-        assert_eq!(guided.next(0), Some(Span::new(0, 500)));
+        assert_eq!(guided.next(0), Some(Span::new(0, 1000)));
     }
 
     #[test]
