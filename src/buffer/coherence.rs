@@ -10,7 +10,7 @@ use crate::span::Span;
 use smallvec::SmallVec;
 
 /// Where the newest value of some elements lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Newest {
     /// Never written. Memories hand out zeroed buffers, so every one of them holds the newest value: zero.
     Fresh,
@@ -18,6 +18,17 @@ enum Newest {
     In(SmallVec<[MemoryId; 4]>),
     /// Nowhere: the only memory that had it is gone, or the work that wrote it failed.
     Lost,
+}
+
+impl Clone for Newest {
+    /// By copying the list as a whole: cutting a run in two clones.
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fresh => Self::Fresh,
+            Self::In(memories) => Self::In(SmallVec::from_slice(memories)),
+            Self::Lost => Self::Lost,
+        }
+    }
 }
 
 /// A copy that must happen before some work may start.

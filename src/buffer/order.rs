@@ -14,13 +14,23 @@ use crate::span::Span;
 use smallvec::SmallVec;
 
 /// The unfinished commands on some elements since they were written last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Touched {
     /// The command that brought the newest value to each memory: the writer, or a copy.
     arrivals: SmallVec<[(MemoryId, CommandId); 2]>,
     /// The last reader of each stream; a stream is in order, so the last stands for those before it. Readers without a
     /// stream, such as the host's, are all kept.
     readers: SmallVec<[(Option<DeviceId>, CommandId); 2]>,
+}
+
+impl Clone for Touched {
+    /// By copying: cutting a run in two clones, and cloned one by one the few items would cost more than finding the run.
+    fn clone(&self) -> Self {
+        Self {
+            arrivals: SmallVec::from_slice(&self.arrivals),
+            readers: SmallVec::from_slice(&self.readers),
+        }
+    }
 }
 
 impl Touched {
