@@ -1,9 +1,11 @@
 //! What the scheduler promises, on machines that aren't there: virtual time, so that every number is exact.
 
 use divvy::profile::{Key, Profile};
-use divvy::simulate::{Load, Machine, Processor, Program, Settings, Simulated, Step, simulate};
+use divvy::simulate::{
+    Load, Machine, Processor, Program, Settings, Simulated, Step, Use, simulate,
+};
 use divvy::split::Density;
-use divvy::{Error, Policy};
+use divvy::{Access, Combine, Error, Policy};
 
 fn run(machine: &Machine, program: &Program) -> Simulated {
     warm(machine, program, Profile::default())
@@ -291,6 +293,64 @@ fn a_device_without_room_sits_out() {
     machine.processors[1].memory_bytes = 1 << 20;
     let run = run(&machine, &Program::repeated(Load::new(1 << 24), 5));
     assert!(run.dispatches.iter().all(|one| one.shares == [1.0, 0.0]));
+}
+
+#[test]
+fn what_is_accumulated_is_shared_among_devices_too() {
+    let load = Load::new(1 << 27);
+    let uses = |buffer, writes, access| Use {
+        buffer,
+        writes,
+        access: Some(access),
+    };
+    let histogram = Step::Dispatch {
+        load: 0,
+        uses: vec![
+            uses(0, false, Access::OneToOne),
+            uses(1, true, Access::Accumulate(Combine::Add)),
+        ],
+    };
+    let program = Program {
+        buffers: vec![load.extent, 256],
+        loads: vec![load],
+        steps: vec![histogram; 20],
+    };
+    let summary = run(&two(3.0), &program).summary("histogram");
+    assert!(summary.efficiency > 0.95, "{summary:?}");
+}
+
+#[test]
+fn a_kernel_that_writes_nobody_knows_where_runs_whole_on_the_faster_device() {
+    let load = Load::new(1 << 24);
+    let anywhere = Step::Dispatch {
+        load: 0,
+        uses: vec![Use {
+            buffer: 0,
+            writes: true,
+            access: None,
+        }],
+    };
+    let program = Program {
+        buffers: vec![load.extent],
+        loads: vec![load],
+        steps: vec![anywhere; 10],
+    };
+    let run = run(&two(30.0), &program);
+    assert!(run.dispatches.iter().all(|one| one.chunks == 1));
+    assert_eq!(run.dispatches[9].shares, [0.0, 1.0]);
+}
+
+#[test]
+fn a_table_has_a_row_for_each_summary() {
+    let run = run(&two(3.0), &Program::repeated(Load::new(1 << 20), 10));
+    let summaries = [run.summary("one"), run.summary("other")];
+    let table = divvy::simulate::table(&summaries);
+    assert_eq!(table.lines().count(), 4);
+    let columns = |line: &str| line.matches('|').count();
+    let mut lines = table.lines().map(columns);
+    let first = lines.next();
+    assert!(lines.all(|columns| Some(columns) == first), "{table}");
+    assert!(table.contains("| one | 2 | 1.38 |"), "{table}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod commit;
 mod engine;
 mod executor;
 mod habit;
+mod known;
+mod open;
 mod operation;
 mod outcome;
 mod planning;

@@ -29,6 +29,7 @@ mod plot;
 mod program;
 mod replay;
 mod run;
+mod stream;
 
 pub use machine::{Machine, Processor};
 pub use oracle::{Alone, alone, best_split};
