@@ -10,7 +10,7 @@ use divvy::simulate::{
     simulate, table,
 };
 use divvy::split::Density;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Simulated programs, and their summaries.
 #[derive(Default)]
@@ -84,13 +84,12 @@ fn hill() -> Density {
     Density::sampled(256, |x| 0.05 + (-((x - 0.45) / 0.15).powi(2)).exp())
 }
 
-fn main() {
-    let folder = std::env::var_os("DIVVY_SIMULATION").map(PathBuf::from);
-    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let mut field = Field {
-        filter,
-        ..Field::default()
-    };
+fn key_of(load: &Load) -> Key {
+    Key::new(load.key(), load.extent)
+}
+
+/// Kernels whose invocations all cost the same, at every size and with noise.
+fn regular(field: &mut Field) {
     for ratio in [1.0, 3.0, 10.0, 50.0] {
         let load = Load::new(1 << 26);
         let name = format!("1:{ratio}, cold");
@@ -103,52 +102,59 @@ fn main() {
         let load = Load::new(1 << power);
         field.add(&name, &two(3.0), &Program::repeated(load, 60));
     }
-    for noise in [0.03, 0.1] {
-        let load = Load::new(1 << 26);
-        let machine = two(2.0).with_noise(noise, 1);
-        let name = format!("1:2, noise {noise}");
+    for (ratio, noise) in [(1.0, 0.03), (3.0, 0.03), (10.0, 0.03), (3.0, 0.1)] {
+        let machine = two(ratio).with_noise(noise, 7);
+        let name = format!("1:{ratio}, noise {noise}");
+        let load = Load::new(1 << 27);
         field.add(&name, &machine, &Program::repeated(load, 60));
     }
+}
+
+/// Kernels whose cost varies along the range.
+fn irregular(field: &mut Field) {
     let shapes = [
         ("ramp", Density::sampled(256, |x| 1.0 + 9.0 * x)),
         ("hill", hill()),
         ("cliff", Density::new(vec![1.0, 1.0, 1.0, 20.0])),
     ];
     for (shape, density) in shapes {
-        for power in [20, 26] {
+        for (ratio, power) in [(3.0, 20), (3.0, 26), (10.0, 27)] {
             let load = Load::new(1 << power).with_density(density.clone());
-            let name = format!("1:3, {shape}, 2^{power}");
-            field.add(&name, &two(3.0), &Program::repeated(load, 40));
+            let name = format!("1:{ratio}, {shape}, 2^{power}");
+            field.add(&name, &two(ratio), &Program::repeated(load, 40));
         }
     }
-    let load = Load::new(1 << 27).with_density(Density::new(vec![1.0, 1.0, 1.0, 20.0]));
-    field.add(
-        "1:10, cliff, 2^27",
-        &two(10.0),
-        &Program::repeated(load, 60),
-    );
-    let load = Load::new(1 << 26);
-    let drift = slowed(two(2.0), 1, 0.45, 0.5);
-    field.add("1:2, slowed at 20", &drift, &Program::repeated(load, 40));
-    let load = Load::new(1 << 20);
-    let drift = slowed(two(2.0), 1, 8e-3, 0.5);
-    field.add(
-        "1:2, 2^20, slowed at 20",
-        &drift,
-        &Program::repeated(load, 40),
-    );
+}
+
+/// Devices that slow down after twenty dispatches, and profiles that are wrong.
+fn changing(field: &mut Field) {
+    for (power, at) in [(20, 8e-3), (26, 0.45)] {
+        let drift = slowed(two(2.0), 1, at, 0.5);
+        let load = Load::new(1 << power);
+        let name = format!("1:2, 2^{power}, slowed");
+        field.add(&name, &drift, &Program::repeated(load, 40));
+    }
+    for power in [20, 26] {
+        let (machine, load) = (two(2.0), Load::new(1 << power));
+        let mut wrong = Profile::default();
+        for (one, off) in machine.processors.iter().zip([4.0, 1.0]) {
+            for _ in 0..5 {
+                wrong.add_rate(key_of(&load), &one.key(), one.items_per_second * off);
+            }
+        }
+        let name = format!("1:2, 2^{power}, wrong by 4");
+        field.warm(&name, &machine, &Program::repeated(load, 20), wrong);
+    }
+}
+
+/// Dispatches that are links of a chain.
+fn chains(field: &mut Field) {
     let load = Load::new(1 << 12).with_workgroup(1);
     let machine = Machine::new([Processor::cpu("cpu", 1e6), Processor::gpu("gpu", 4e6)]);
-    field.add(
-        "stencil 4096 x 4096, 1:4",
-        &machine,
-        &Program::stencil(load.clone(), 60, 4096, 1),
-    );
-    field.add(
-        "uploaded once, 1:4",
-        &machine,
-        &Program::stencil(load.clone(), 20, 40_960, 0),
-    );
+    let stencil = Program::stencil(load.clone(), 60, 4096, 1);
+    field.add("stencil 4096 x 4096, 1:4", &machine, &stencil);
+    let large = Program::stencil(load.clone(), 20, 40_960, 0);
+    field.add("uploaded once, 1:4", &machine, &large);
     let each = Program::uploaded(Load::new(1 << 22), 30, true);
     field.add("uploaded each time, 1:10", &two(10.0), &each);
     let favoring = |name: &str, favors: [f64; 2]| Load {
@@ -156,45 +162,57 @@ fn main() {
         favors: favors.to_vec(),
         ..load.clone()
     };
-    let turns = Program::alternating(
+    let (first, second) = (
         favoring("first", [1.0, 1.0]),
         favoring("second", [4.0, 0.25]),
-        30,
-        4096,
     );
+    let turns = Program::alternating(first, second, 30, 4096);
     field.add("two kernels in turn", &machine, &turns);
+}
+
+/// Many devices, whose speeds lie within three powers of ten.
+fn many(field: &mut Field) {
     for devices in [3, 16, 100, 1000] {
         let machine = Machine::random(devices, 1e7, 3.0, 5);
-        let load = Load::new(1 << 31).with_workgroup(64);
-        let name = format!("{devices} random");
+        let load = Load::new(1 << 31);
+        let name = format!("{devices} random, cold");
         field.add(&name, &machine, &Program::repeated(load, 10));
     }
-    for ratio in [1.0, 3.0, 10.0] {
-        let load = Load::new(1 << 27);
-        let machine = two(ratio).with_noise(0.03, 7);
-        let name = format!("1:{ratio}, 2^27, noise 0.03");
-        field.add(&name, &machine, &Program::repeated(load, 60));
+    for devices in [100, 1000, 10_000] {
+        let machine = Machine::random(devices, 1e7, 3.0, 1);
+        let load = Load::new(1 << 35).with_workgroup(256);
+        let mut known = Profile::default();
+        for one in &machine.processors {
+            (0..3).for_each(|_| known.add_rate(key_of(&load), &one.key(), one.items_per_second));
+        }
+        let name = format!("{devices} random, known");
+        field.warm(&name, &machine, &Program::repeated(load, 4), known);
     }
-    let machine = Machine::random(1000, 1e7, 3.0, 1);
-    let load = Load::new(1 << 35).with_workgroup(256);
-    let mut profile = Profile::default();
-    for one in &machine.processors {
-        let key = Key::new(load.key(), load.extent);
-        profile.add_rate(key, &one.key(), one.items_per_second);
-    }
-    let known = Program::repeated(load, 4);
-    field.warm("1000 random, known", &machine, &known, profile);
     let machine = Machine::random(1000, 1e7, 3.0, 5);
-    let load = Load::new(1 << 26).with_workgroup(1);
-    field.add(
-        "1000 random, stencil",
-        &machine,
-        &Program::stencil(load, 10, 64, 1),
-    );
-    println!("{}", table(&field.summaries));
+    let load = Load::new(1 << 24).with_workgroup(1);
+    let stencil = Program::stencil(load, 10, 64, 1);
+    field.add("1000 random, stencil", &machine, &stencil);
+}
 
-    let Some(folder) = folder else { return };
-    std::fs::create_dir_all(&folder).expect("the folder can be made");
+fn main() {
+    let folder = std::env::var_os("DIVVY_SIMULATION").map(PathBuf::from);
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let mut field = Field {
+        filter,
+        ..Field::default()
+    };
+    for rows in [regular, irregular, changing, chains, many] {
+        rows(&mut field);
+    }
+    println!("{}", table(&field.summaries));
+    if let Some(folder) = folder {
+        write(&folder, &field);
+    }
+}
+
+/// Writes the table as JSON, and a chart for each row.
+fn write(folder: &Path, field: &Field) {
+    std::fs::create_dir_all(folder).expect("the folder can be made");
     let json = serde_json::to_string_pretty(&field.summaries).expect("numbers are JSON");
     std::fs::write(folder.join("simulation.json"), json).expect("it can be written");
     for (name, run) in &field.runs {
