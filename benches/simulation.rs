@@ -188,9 +188,8 @@ fn many(field: &mut Field) {
         let name = format!("{devices} random, known");
         field.warm(&name, &machine, &Program::repeated(load, 4), known);
     }
-    let machine = Machine::random(1000, 1e7, 3.0, 5);
-    let load = Load::new(1 << 24).with_workgroup(1);
-    let stencil = Program::stencil(load, 10, 64, 1);
+    let machine = Machine::random(1000, 1e5, 3.0, 5);
+    let stencil = Program::stencil(Load::new(1 << 28), 20, 1, 64);
     field.add("1000 random, stencil", &machine, &stencil);
 }
 

@@ -388,6 +388,45 @@ proptest! {
 }
 
 #[test]
+fn every_stream_sends_its_neighbours_their_halos_before_it_runs() {
+    let mut world = World::new(4);
+    let (a, b) = (world.filled(1_000), world.buffer(1_000));
+    let chunk = |device: u64| (DeviceId(device as u32), device * 200..(device + 1) * 200);
+    let chunks: Vec<_> = (0..5).map(chunk).collect();
+    world.dispatch(
+        1_000,
+        &[reads(a, Access::Neighborhood(1)), writes(b)],
+        &chunks,
+    );
+    let plan = world.dispatch(
+        1_000,
+        &[reads(b, Access::Neighborhood(1)), writes(a)],
+        &chunks,
+    );
+    let mut has_run = [false; 5];
+    for command in plan.commands() {
+        let device = command.device.map_or(0, |device| device.0 as usize);
+        match command.action {
+            Action::Run { .. } => has_run[device] = true,
+            _ => assert!(!has_run[device], "{command:?}"),
+        }
+    }
+    // Nobody waits for a chunk of this dispatch.
+    let runs = plan.commands().iter();
+    let runs: Vec<CommandId> = runs
+        .filter(|command| matches!(command.action, Action::Run { .. }))
+        .map(|command| command.id)
+        .collect();
+    for command in plan.commands() {
+        let mut earlier = plan.depends_on(command).iter();
+        assert!(
+            !earlier.any(|earlier| runs.contains(earlier)),
+            "{command:?}"
+        );
+    }
+}
+
+#[test]
 fn planning_costs_no_more_than_n_log_n_for_n_devices() {
     let steps_of = |devices: usize| {
         let mut world = World::new(devices - 1);
