@@ -378,10 +378,8 @@ fn what_is_sent_for_every_dispatch_counts_for_every_dispatch() {
     let run = run(&machine, &Program::uploaded(load, 60, true));
     let late = &run.dispatches[20..];
     let alone = (1_u64 << 22) as f64 / 1e9;
-    assert!(
-        late.iter().all(|one| one.seconds < alone * 1.02),
-        "{late:?}"
-    );
+    let seconds: f64 = late.iter().map(|one| one.seconds).sum();
+    assert!(seconds < alone * late.len() as f64, "{late:?}");
 }
 
 #[test]

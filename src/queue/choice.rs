@@ -22,6 +22,8 @@ use crate::split::{
 /// Dispatches in which every device is given the chance to show how fast it is.
 const PATIENCE: u32 = 4;
 
+/// Where predictions are off by this, a split isn't doubted: it is about to become a better one.
+const UNSETTLED: f64 = 0.15;
 /// What moving boundaries must save: as much as predictions are off by, within these bounds.
 const LEAST_DEAD_BAND: f64 = 0.005;
 const MOST_DEAD_BAND: f64 = 0.02;
@@ -123,7 +125,12 @@ impl State {
                 prediction = Some(expected);
                 let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
                 let speedup = expected.best_single_seconds / expected.seconds;
-                let change = self.change_seconds(expected.best_single) / expected.seconds;
+                let is_settled = self.deviation(dispatch) < UNSETTLED;
+                let change = if is_settled {
+                    self.change_seconds(expected.best_single) / expected.seconds
+                } else {
+                    f64::INFINITY
+                };
                 let habit = self.habits.entry(place(dispatch)).or_default();
                 if parts > 1 && habit.trial.prefers_alone(speedup, change) {
                     habit.was_followed = false;

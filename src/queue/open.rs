@@ -74,7 +74,7 @@ impl State {
 
     /// How far off the prediction for a dispatch is taken to be: as far as the last ones were, or as the rates that it is
     /// made of are apart.
-    fn deviation(&self, dispatch: &Dispatch) -> f64 {
+    pub(super) fn deviation(&self, dispatch: &Dispatch) -> f64 {
         let habit = self.habits.get(&place(dispatch));
         if let Some(deviation) = habit.and_then(|habit| habit.deviation) {
             return deviation;

@@ -4,10 +4,13 @@
 //! rate says how fast one of them would be alone. So a dispatch that is repeated runs alone now and then, and the faster
 //! way is kept for a while. What a split promises is the decision's affair.
 //!
-//! Invariant: a trial takes a bounded part of the dispatches, and none if the promise is large.
+//! Invariant: a trial takes a bounded part of the dispatches, and next to none if the promise is large and kept.
 
-/// A split that is predicted to be so much faster than the best device alone isn't doubted: no contention eats that.
-const CERTAIN_SPEEDUP: f64 = 1.3;
+/// A split that is predicted to be so much faster than the best device alone promises much: it is doubted late, and one
+/// look at the device alone is enough if it shows half of that.
+const LARGE_SPEEDUP: f64 = 1.3;
+/// Dispatches before a large promise is doubted.
+const LATE: usize = 32;
 /// Dispatches before the first trial: boundaries have settled then.
 const SETTLE: usize = 4;
 /// One device alone must take less than this part of what the split takes to be kept: a verdict on few samples of a noisy
@@ -46,12 +49,8 @@ struct Verdict {
 
 impl Trial {
     /// Whether the next dispatch is to run alone though a split is predicted to be this much faster.
-    /// `change` is what it costs to bring the data together, beside the dispatch itself.
+    /// `change` is what it costs to bring the data together, beside the dispatch itself; infinite if now is no time for it.
     pub(super) fn prefers_alone(&mut self, predicted_speedup: f64, change: f64) -> bool {
-        if predicted_speedup >= CERTAIN_SPEEDUP || (self.verdict.is_none() && change > MOST_CHANGE)
-        {
-            return false;
-        }
         if let Some(verdict) = &mut self.verdict {
             verdict.left -= 1;
             let is_alone = verdict.is_alone;
@@ -63,7 +62,13 @@ impl Trial {
             }
             return is_alone;
         }
-        if let Some(is_alone) = self.judge() {
+        if change > MOST_CHANGE {
+            return false;
+        }
+        let is_large = predicted_speedup >= LARGE_SPEEDUP;
+        let half = 1.0 + (predicted_speedup - 1.0) / 2.0;
+        let is_kept = is_large && self.shows(half);
+        if let Some(is_alone) = is_kept.then_some(false).or_else(|| self.judge()) {
             self.verdict = Some(Verdict {
                 is_alone,
                 left: (PERIOD << self.verdicts.min(3)) - 1,
@@ -71,7 +76,15 @@ impl Trial {
             return is_alone;
         }
         self.seen += 1;
-        self.seen > SETTLE && ((self.seen - SETTLE - 1) / 2).is_multiple_of(2)
+        let settle = if is_large { LATE } else { SETTLE };
+        self.seen > settle && ((self.seen - settle - 1) / 2).is_multiple_of(2)
+    }
+
+    /// Whether the first look at a device alone shows that it takes so many times as long.
+    fn shows(&self, times: f64) -> bool {
+        let longest = self.together.iter().copied().fold(0.0, f64::max);
+        let alone = self.alone.first();
+        longest > 0.0 && alone.is_some_and(|alone| *alone > longest * times)
     }
 
     /// Whether one device alone is faster, if there is enough to tell.
@@ -101,6 +114,9 @@ impl Trial {
             } else {
                 &mut self.together
             };
+            if samples.len() == SAMPLES {
+                samples.remove(0);
+            }
             samples.push(seconds);
         }
     }
@@ -179,7 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn a_large_promise_is_not_doubted() {
-        assert_eq!(count(&alone_of(1000, 1.0, 0.9, 1.9, |_| 1.0)), 0);
+    fn a_large_promise_that_is_kept_is_doubted_late_and_once_in_a_period() {
+        let alone = alone_of(LATE + PERIOD, 1.0, 1.8, 1.9, |_| 1.0);
+        assert_eq!(count(&alone[..LATE]), 0);
+        assert_eq!(count(&alone), 2);
+    }
+
+    #[test]
+    fn a_large_promise_that_is_not_kept_is_found_out() {
+        let alone = alone_of(LATE + 4 * FEW + PERIOD, 1.0, 0.8, 1.9, |_| 1.0);
+        assert_eq!(count(&alone[..LATE]), 0);
+        assert!(
+            alone[LATE + 4 * FEW..][..PERIOD - 4]
+                .iter()
+                .all(|alone| *alone)
+        );
     }
 }
