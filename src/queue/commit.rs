@@ -8,12 +8,11 @@
 use super::operation::{Dispatch, Half, Operation, Request};
 use super::state::{Registered, State};
 use crate::device::{Home, Timing};
-use crate::id::{BufferId, DeviceId, MemoryId};
+use crate::id::{BufferId, DeviceId, IdMap, MemoryId};
 use crate::kernel::Access;
 use crate::plan::{Action, Command, Placed};
 use crate::span::Span;
 use crate::split::Measured;
-use std::collections::HashMap;
 
 /// The least bytes of a copy that says something of the bandwidth.
 const BANDWIDTH_SAMPLE_BYTES: u64 = 64 * 1024;
@@ -163,7 +162,7 @@ pub(super) enum Accumulated {
 /// Calls `act` with every buffer that a chunk writes and the elements that it writes there. What it accumulates in private
 /// copies isn't in the buffer.
 pub(super) fn for_written(
-    buffers: &mut HashMap<BufferId, Registered>,
+    buffers: &mut IdMap<BufferId, Registered>,
     dispatch: &Dispatch,
     units: Span,
     accumulated: Accumulated,

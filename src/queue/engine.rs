@@ -6,9 +6,9 @@
 //! Invariant: a stream is handed its commands in the order in which they were added, and a command only when everything
 //! it depends on has completed or was handed to the same stream before it.
 
-use crate::id::{CommandId, DeviceId};
+use crate::id::{CommandId, DeviceId, IdMap};
 use smallvec::SmallVec;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 #[derive(Debug)]
 struct Waiting {
@@ -38,9 +38,9 @@ struct Waiting {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    commands: HashMap<CommandId, Waiting>,
+    commands: IdMap<CommandId, Waiting>,
     /// For each unfinished command, those of other streams that wait for it.
-    dependents: HashMap<CommandId, SmallVec<[CommandId; 4]>>,
+    dependents: IdMap<CommandId, SmallVec<[CommandId; 4]>>,
     /// Per stream, the commands not handed out yet.
     queued: Vec<VecDeque<CommandId>>,
     /// The commands without a stream that haven't started.
@@ -56,8 +56,8 @@ impl Engine {
     #[must_use]
     pub fn new(devices: usize) -> Self {
         Self {
-            commands: HashMap::new(),
-            dependents: HashMap::new(),
+            commands: IdMap::default(),
+            dependents: IdMap::default(),
             queued: (0..devices).map(|_| VecDeque::new()).collect(),
             beside: Vec::new(),
             in_flight: 0,
@@ -218,6 +218,7 @@ impl Engine {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashMap;
 
     const CPU: DeviceId = DeviceId(0);
     const GPU: DeviceId = DeviceId(1);

@@ -12,7 +12,7 @@ use super::habit::Habit;
 use super::operation::{Completion, Dispatch, Operation, Request};
 use crate::buffer::{Coherence, Storage};
 use crate::device::{DeviceError, DeviceInfo, Home, Timing};
-use crate::id::{BufferId, CommandId, DeviceId, OperationId};
+use crate::id::{BufferId, CommandId, DeviceId, IdMap, OperationId};
 use crate::kernel::{Combine, Word};
 use crate::plan::{Command, Placed, Plan, Planner};
 use crate::profile::Profile;
@@ -74,10 +74,10 @@ pub(crate) struct State {
     pub(crate) engine: Engine,
     pub(super) planner: Planner,
     pub(super) plan: Plan,
-    pub(super) buffers: HashMap<BufferId, Registered>,
+    pub(super) buffers: IdMap<BufferId, Registered>,
     /// The private copies of each chunk that accumulates, by the chunk's group.
     pub(super) privates: HashMap<BufferId, Vec<Private>>,
-    pub(super) commands: HashMap<CommandId, Command>,
+    pub(super) commands: IdMap<CommandId, Command>,
     pub(super) operations: BTreeMap<OperationId, Operation>,
     /// Submitted and not planned, in order.
     pub(super) waiting: VecDeque<OperationId>,
@@ -113,9 +113,9 @@ impl State {
             engine: Engine::new(infos.len()),
             planner: Planner::new(System::new(&homes)),
             plan: Plan::default(),
-            buffers: HashMap::new(),
+            buffers: IdMap::default(),
             privates: HashMap::new(),
-            commands: HashMap::new(),
+            commands: IdMap::default(),
             operations: BTreeMap::new(),
             waiting: VecDeque::new(),
             members: infos.iter().map(member).collect(),
