@@ -41,6 +41,8 @@ pub(crate) struct Builder {
     local: HashMap<Key, Reg>,
     /// What cells hold, as far as is known since the last label.
     current: HashMap<Reg, Reg>,
+    /// What cells hold until they are released, whatever labels there are.
+    fixed: HashMap<Reg, Reg>,
     sums: HashMap<Reg, Sum>,
     /// Loops around what is built.
     pub(crate) loops: u32,
@@ -352,9 +354,27 @@ impl Builder {
         sum
     }
 
+    /// The word that a cell holds, if it is known here.
+    pub(crate) fn known_in(&self, cell: Reg) -> Option<u32> {
+        let held = self.fixed.get(&cell).or_else(|| self.current.get(&cell));
+        self.known(*held?)
+    }
+
+    /// Takes a cell to hold this, which it does, until it is released.
+    pub(crate) fn fix(&mut self, cell: Reg, held: Reg) {
+        self.fixed.insert(cell, held);
+    }
+
+    /// Knows of a cell that was fixed only what is known of others.
+    pub(crate) fn release(&mut self, cell: Reg) {
+        if let Some(held) = self.fixed.remove(&cell) {
+            self.current.insert(cell, held);
+        }
+    }
+
     /// What a cell holds, as a register that stays what it is.
     pub(crate) fn read(&mut self, cell: Reg) -> Reg {
-        if let Some(reg) = self.current.get(&cell) {
+        if let Some(reg) = self.fixed.get(&cell).or_else(|| self.current.get(&cell)) {
             return *reg;
         }
         let class = self.class(cell);

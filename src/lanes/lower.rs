@@ -11,6 +11,7 @@ mod branches;
 mod builtins;
 mod implied;
 mod memory;
+mod rounds;
 mod subgroups;
 mod variables;
 
@@ -218,6 +219,8 @@ pub(super) struct Lowering<'m> {
     own_words: u32,
     most_own_words: u32,
     spent: usize,
+    /// What of that is loops with each round written out.
+    written_out: usize,
     /// How deep the walk is in blocks and calls.
     depth: usize,
     pub(super) frames: Vec<Frame<'m>>,
@@ -280,6 +283,7 @@ pub(super) fn lower(
             own_words: 0,
             most_own_words: 0,
             spent: 0,
+            written_out: 0,
             depth: 0,
             frames: Vec::new(),
             mask: Mask::Full,
@@ -444,11 +448,19 @@ impl<'m> Lowering<'m> {
             if self.mask == Mask::Dead {
                 break;
             }
-            self.begin_statement(*place);
-            let done = self.spend(1).and_then(|()| self.statement(statement));
-            done.map_err(|error| error.at(*place))?;
+            self.statement_at(statement, *place)?;
         }
         Ok(())
+    }
+
+    fn statement_at(
+        &mut self,
+        statement: &'m Statement,
+        place: naga::Span,
+    ) -> Result<(), Unsupported> {
+        self.begin_statement(place);
+        let done = self.spend(1).and_then(|()| self.statement(statement));
+        done.map_err(|error| error.at(place))
     }
 
     /// A block inside another statement.
@@ -490,9 +502,10 @@ impl<'m> Lowering<'m> {
                 body,
                 continuing,
                 break_if,
-            } => {
-                self.repeat(body, continuing, *break_if)?;
-            }
+            } => match self.known_rounds(body, continuing, *break_if) {
+                Some(known) => self.rounds(&known, body, continuing)?,
+                None => self.repeat(body, continuing, *break_if)?,
+            },
             Statement::Break => self.leave(),
             Statement::Continue => self.go_on(),
             Statement::Return { value } => {

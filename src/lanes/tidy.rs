@@ -1,7 +1,7 @@
 //! Takes out of a program what it does for nothing.
 //!
 //! Copies that are read before what they were copied from changes, results that are moved at once, products that are only
-//! added, and what nobody reads. Works on stretches without labels, which are walked from front to back.
+//! added, what is overwritten, and what nobody reads. Works on stretches without labels, which are walked from front to back.
 //!
 //! Invariant: what is stored, and in which order, stays as it was.
 
@@ -13,6 +13,7 @@ pub(super) fn tidy(once: &mut Vec<Op>, ops: &mut Vec<Op>, held: &[Held]) {
     Stretches::new(ops, held).forward_copies();
     Stretches::new(ops, held).retarget();
     Stretches::new(ops, held).fuse();
+    Stretches::new(ops, held).drop_overwritten();
     drop_unread(once, ops, held.len());
 }
 
@@ -212,6 +213,25 @@ impl<'a> Stretches<'a> {
                     self.reads.insert((factor, place));
                 }
                 break;
+            }
+        }
+        self.sweep();
+    }
+
+    /// Takes out what sets a register that is set again before anyone reads it.
+    fn drop_overwritten(mut self) {
+        for place in 0..self.ops.len() {
+            let op = self.ops[place];
+            let Some(dst) = op.dst.filter(|_| !op.code.acts()) else {
+                continue;
+            };
+            let next = self.next_write(dst, place);
+            let is_same_way = next != usize::MAX
+                && self.stretch[next] == self.stretch[place]
+                && self.jumps[next] == self.jumps[place];
+            let mut reads = self.reads.range((dst, place + 1)..=(dst, next));
+            if is_same_way && reads.next().is_none() && !self.loop_masks.contains(&dst) {
+                self.dead[place] = true;
             }
         }
         self.sweep();

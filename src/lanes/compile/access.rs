@@ -5,31 +5,37 @@
 //! Invariant: no address outside of an area is touched.
 
 use super::assembler::{Mark, Operand, at, indexed};
-use super::assign::{Assign, Held, Scratch, vector};
+use super::assign::{Assign, HeldAt, Scratch, vector};
 use super::frame::{CONSTANTS, LANE, REGISTERS};
-use super::micro::{Area, Bank, Home, Micro, Pattern, Value, Width};
+use super::micro::{Area, Bank, Home, Micro, Pattern, Pointed, Value, Width};
 use iced_x86::{Code as X86, MemoryOperand, Register};
 
 impl Assign<'_> {
-    pub(super) fn pointed(&mut self, pointer: usize) -> MemoryOperand {
-        let register = self.pointer_in(pointer, Register::RAX);
-        indexed(register, LANE, 1, 0)
+    /// The chunk's part of a run.
+    pub(super) fn run_of(&mut self, pointed: Pointed) -> MemoryOperand {
+        let register = self.pointer_in(pointed.pointer, Register::RAX);
+        indexed(register, LANE, 1, self.bytes_to(pointed))
     }
 
     /// As far from a pointer as the first word of a register's chunk says.
-    pub(super) fn pointed_from(&mut self, pointer: usize, place: u32) -> MemoryOperand {
+    pub(super) fn run_from(&mut self, pointed: Pointed, place: u32) -> MemoryOperand {
         let first = indexed(REGISTERS, LANE, 1, i64::from(place));
         self.asm
             .put(X86::Mov_r32_rm32, &[Register::EAX.into(), first.into()]);
-        let register = self.pointer_in(pointer, Register::RCX);
-        indexed(register, Register::RAX, 4, 0)
+        let register = self.pointer_in(pointed.pointer, Register::RCX);
+        indexed(register, Register::RAX, 4, self.bytes_to(pointed))
+    }
+
+    /// The bytes from a pointer to what it is asked for.
+    fn bytes_to(&self, pointed: Pointed) -> i64 {
+        i64::from(pointed.words) * self.pointers[pointed.pointer].word_bytes
     }
 
     /// The register that a pointer is in; this one if it has to be brought there.
     fn pointer_in(&mut self, pointer: usize, or: Register) -> Register {
-        match self.pointers[pointer] {
-            Held::Register(register) => register,
-            Held::Stack(from) => {
+        match self.pointers[pointer].at {
+            HeldAt::Register(register) => register,
+            HeldAt::Stack(from) => {
                 let memory = at(Register::RSP, i64::from(from));
                 self.asm.put(X86::Mov_r64_rm64, &[or.into(), memory.into()]);
                 or

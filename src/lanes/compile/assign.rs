@@ -60,9 +60,17 @@ pub(super) const POINTERS: [Register; 5] = [
     Register::R10,
 ];
 
-/// Where the pointers of a stretch are.
+/// A pointer of a stretch.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Held {
+pub(super) struct Held {
+    pub(super) at: HeldAt,
+    /// The bytes from one word to the next of what it points to.
+    pub(super) word_bytes: i64,
+}
+
+/// Where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HeldAt {
     Register(Register),
     /// So many bytes from the stack's end.
     Stack(u32),

@@ -5,7 +5,7 @@
 use super::super::op::{Class, Code, Memory, Op, Reg};
 use super::super::place::bytes;
 use super::assembler::{Assembler, Mark, Operand, at, indexed};
-use super::assign::{self, Assign, POINTERS, without_unused};
+use super::assign::{Assign, Held, HeldAt, POINTERS, without_unused};
 use super::frame::{BITS, CONSTANTS, END, FRAME, Frame, LANE, Layout, Pool, REGISTERS, TABLE};
 use super::micro::{Home, Micro};
 use super::select::{First, Known, Pointer, Select, Selection};
@@ -255,19 +255,25 @@ impl Making<'_> {
         stack = assign.stack;
         self.stack = self.stack.max(stack);
         let (slow, done) = (self.asm.mark(), self.asm.mark());
-        let held: Vec<assign::Held> = (0..found.pointers.len())
-            .map(|i| match POINTERS.get(i) {
-                Some(register) => assign::Held::Register(*register),
+        let mut held = Vec::with_capacity(found.pointers.len());
+        for (i, pointer) in found.pointers.iter().enumerate() {
+            let at = match POINTERS.get(i) {
+                Some(register) => HeldAt::Register(*register),
                 None => {
                     stack += 8;
-                    assign::Held::Stack(stack - 8)
+                    HeldAt::Stack(stack - 8)
                 }
-            })
-            .collect();
+            };
+            let word_bytes = match pointer.area.memory {
+                Memory::Own => self.known.lanes as i64 * 4,
+                _ => 4,
+            };
+            held.push(Held { at, word_bytes });
+        }
         stack = stack.next_multiple_of(64);
         // Before anything is done that the interpreter would do again.
         for (pointer, held) in found.pointers.iter().zip(&held) {
-            self.pointer(pointer, *held, slow);
+            self.pointer(pointer, held.at, slow);
         }
         if !found.pointers.is_empty() {
             self.aside.push(Aside::Slow {
@@ -298,7 +304,7 @@ impl Making<'_> {
         &mut self,
         found: &Selection,
         micros: &[Micro],
-        held: &[assign::Held],
+        held: &[Held],
         stack: u32,
         each: &[usize],
     ) {
@@ -338,8 +344,8 @@ impl Making<'_> {
         self.asm.branch(X86::Jb_rel32_64, head);
     }
 
-    /// Finds where a run of words begins, and goes elsewhere if not all of its chunks lie in the area.
-    fn pointer(&mut self, pointer: &Pointer, held: assign::Held, slow: Mark) {
+    /// Finds where runs of words begin, and goes elsewhere if not all of their chunks lie in the area.
+    fn pointer(&mut self, pointer: &Pointer, held: HeldAt, slow: Mark) {
         use Register::{EAX, RAX, RCX, RDX};
         let word = |home: Home| match home {
             Home::Constant(index) => at(CONSTANTS, i64::from(index) * 4),
@@ -356,17 +362,23 @@ impl Making<'_> {
             self.asm
                 .put(X86::Add_r32_rm32, &[EAX.into(), word(more).into()]);
         }
-        if pointer.offset != 0 {
-            self.asm.put(
-                X86::Add_rm32_imm32,
-                &[EAX.into(), (pointer.offset as i32).into()],
-            );
+        // The first of the runs; after it all is counted in 64 bits, so that none of them begins anew at zero.
+        let offset = pointer.offset.wrapping_sub(pointer.before);
+        if offset != 0 {
+            self.asm
+                .put(X86::Add_rm32_imm32, &[EAX.into(), (offset as i32).into()]);
         }
+        let spread = i64::from(pointer.before + pointer.after);
+        let before = i64::from(pointer.before);
         self.layout.area_length(&mut self.asm, pointer.area);
         if pointer.area.memory == Memory::Own {
-            self.asm.put(X86::Cmp_r64_rm64, &[RAX.into(), RDX.into()]);
+            self.asm
+                .put(X86::Lea_r64_m, &[RCX.into(), at(RAX, spread).into()]);
+            self.asm.put(X86::Cmp_r64_rm64, &[RCX.into(), RDX.into()]);
             self.asm.branch(X86::Jae_rel32_64, slow);
             let bytes = self.known.lanes as i32 * 4;
+            self.asm
+                .put(X86::Lea_r64_m, &[RAX.into(), at(RAX, before).into()]);
             self.asm.put(
                 X86::Imul_r64_rm64_imm32,
                 &[RAX.into(), RAX.into(), bytes.into()],
@@ -377,7 +389,7 @@ impl Making<'_> {
             let largest = at(RCX, i64::from(largest) * 4);
             self.asm
                 .put(X86::Mov_r32_rm32, &[Register::ECX.into(), largest.into()]);
-            let beyond = indexed(RCX, RAX, 1, i64::from(words));
+            let beyond = indexed(RCX, RAX, 1, spread + i64::from(words));
             self.asm.put(X86::Lea_r64_m, &[RCX.into(), beyond.into()]);
             self.asm.put(X86::Cmp_r64_rm64, &[RCX.into(), RDX.into()]);
             self.asm.branch(X86::Ja_rel32_64, slow);
@@ -385,21 +397,23 @@ impl Making<'_> {
         } else {
             self.asm.put(X86::Shl_rm64_imm8, &[RAX.into(), 2.into()]);
             self.asm.put(X86::Shl_rm64_imm8, &[RDX.into(), 2.into()]);
-            self.asm.put(
-                X86::Lea_r64_m,
-                &[RCX.into(), indexed(RAX, END, 1, 0).into()],
-            );
+            let beyond = indexed(RAX, END, 1, spread * 4);
+            self.asm.put(X86::Lea_r64_m, &[RCX.into(), beyond.into()]);
             self.asm.put(X86::Cmp_r64_rm64, &[RCX.into(), RDX.into()]);
             self.asm.branch(X86::Ja_rel32_64, slow);
         }
         self.layout.area_pointer(&mut self.asm, pointer.area);
-        self.asm.put(X86::Add_r64_rm64, &[RCX.into(), RAX.into()]);
+        let start = match pointer.area.memory {
+            Memory::Own => indexed(RCX, RAX, 1, 0),
+            _ => indexed(RCX, RAX, 1, before * 4),
+        };
+        self.asm.put(X86::Lea_r64_m, &[RCX.into(), start.into()]);
         match held {
-            assign::Held::Register(register) => {
+            HeldAt::Register(register) => {
                 self.asm
                     .put(X86::Mov_r64_rm64, &[register.into(), RCX.into()]);
             }
-            assign::Held::Stack(from) => self.asm.put(
+            HeldAt::Stack(from) => self.asm.put(
                 X86::Mov_rm64_r64,
                 &[at(Register::RSP, i64::from(from)).into(), RCX.into()],
             ),

@@ -3,7 +3,7 @@
 //! Invariant: an access is in the order of its lane's others.
 
 use super::super::op::{Class, Code, Memory, Op, Reg};
-use super::micro::{Area, Bank, Home, Kind, Pattern, Value};
+use super::micro::{Area, Bank, Home, Kind, Pattern, Pointed, Value};
 use super::select::{First, Pointer, Select};
 use iced_x86::Code as X86;
 
@@ -26,18 +26,20 @@ impl Select<'_> {
         }
     }
 
-    pub(super) fn pointer(&mut self, op: &Op, place: Reg, more: Option<Reg>) -> usize {
-        let pointer = Pointer {
-            area: Self::area(op),
-            index: First::Home(self.home(place)),
-            more: more.map(|more| self.home(more)),
-            offset: op.offset.wrapping_sub(op.region.0),
-        };
-        self.kept(pointer)
+    pub(super) fn pointed(&mut self, op: &Op, place: Reg, more: Option<Reg>) -> Pointed {
+        let index = First::Home(self.home(place));
+        let more = more.map(|more| self.home(more));
+        let offset = op.offset.wrapping_sub(op.region.0);
+        self.kept(Pointer::new(Self::area(op), index, more, offset))
     }
 
-    /// A pointer for what each chunk has its own first index of, in a register that is the same for all blocks.
-    fn settled(&mut self, op: &Op, place: Reg, more: Option<Reg>) -> Option<(usize, u32, Pattern)> {
+    /// The same for what each chunk has its own first index of, in a register that is the same for all blocks.
+    fn settled(
+        &mut self,
+        op: &Op,
+        place: Reg,
+        more: Option<Reg>,
+    ) -> Option<(Pointed, u32, Pattern)> {
         let reg = place.0 as usize;
         let is_settled =
             self.class(place) == Class::Varying && self.known.places.lives[reg].is_none();
@@ -51,27 +53,26 @@ impl Select<'_> {
             return None;
         }
         let at = self.known.places.at[reg] as u32;
-        let pointer = Pointer {
-            area: Self::area(op),
-            index: First::Each {
-                largest: self.constants.largest(at),
-                words,
-            },
-            more: more.map(|more| self.home(more)),
-            offset: op.offset.wrapping_sub(op.region.0),
-        };
-        Some((self.kept(pointer), at, pattern))
+        let largest = self.constants.largest(at);
+        let index = First::Each { largest, words };
+        let more = more.map(|more| self.home(more));
+        let offset = op.offset.wrapping_sub(op.region.0);
+        let pointed = self.kept(Pointer::new(Self::area(op), index, more, offset));
+        Some((pointed, at, pattern))
     }
 
-    fn kept(&mut self, pointer: Pointer) -> usize {
+    fn kept(&mut self, wanted: Pointer) -> Pointed {
         let pointers = &mut self.found.pointers;
-        pointers
-            .iter()
-            .position(|one| *one == pointer)
-            .unwrap_or_else(|| {
-                pointers.push(pointer);
-                pointers.len() - 1
-            })
+        for (pointer, one) in pointers.iter_mut().enumerate() {
+            if let Some(words) = one.take_in(&wanted) {
+                return Pointed { pointer, words };
+            }
+        }
+        pointers.push(wanted);
+        Pointed {
+            pointer: pointers.len() - 1,
+            words: 0,
+        }
     }
 
     /// What is added to the place of an access, computed once.
@@ -159,13 +160,13 @@ impl Select<'_> {
         }
         let address = self.class(place);
         if (is_own && address == Class::Uniform) || (!is_own && address == Class::Run(1)) {
-            let pointer = self.pointer(op, place, more);
-            self.push(Kind::Load { pointer }, Some(dst), &[]);
+            let pointed = self.pointed(op, place, more);
+            self.push(Kind::Load { pointed }, Some(dst), &[]);
             return dst;
         }
-        if let Some((pointer, place, pattern)) = self.settled(op, place, more) {
+        if let Some((pointed, place, pattern)) = self.settled(op, place, more) {
             let kind = Kind::LoadFrom {
-                pointer,
+                pointed,
                 place,
                 pattern,
             };
@@ -214,14 +215,14 @@ impl Select<'_> {
         let mut sources = vec![words];
         sources.extend(mask);
         if (is_own && address == Class::Uniform) || (!is_own && address == Class::Run(1)) {
-            let pointer = self.pointer(op, place, more);
-            self.push(Kind::Store { pointer }, None, &sources);
+            let pointed = self.pointed(op, place, more);
+            self.push(Kind::Store { pointed }, None, &sources);
             return;
         }
         if self.pattern(place) == Pattern::Next
-            && let Some((pointer, place, _)) = self.settled(op, place, more)
+            && let Some((pointed, place, _)) = self.settled(op, place, more)
         {
-            self.push(Kind::StoreFrom { pointer, place }, None, &sources);
+            self.push(Kind::StoreFrom { pointed, place }, None, &sources);
             return;
         }
         let index = self.index(op, place, more);

@@ -56,6 +56,13 @@ pub(super) enum Pattern {
     Perhaps(u32),
 }
 
+/// Where a run of words is: so many words from a pointer of the stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pointed {
+    pub(super) pointer: usize,
+    pub(super) words: i32,
+}
+
 /// How wide an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
@@ -94,21 +101,21 @@ pub(super) enum Kind {
     Keep(Home),
     /// The chunk that a pointer of the stretch points to.
     Load {
-        pointer: usize,
+        pointed: Pointed,
     },
     /// Sources: the words and perhaps a mask.
     Store {
-        pointer: usize,
+        pointed: Pointed,
     },
     /// Words, or one of them for all lanes, so far from a pointer as the first word of a register's chunk says.
     LoadFrom {
-        pointer: usize,
+        pointed: Pointed,
         place: u32,
         pattern: Pattern,
     },
     /// Sources: the words and perhaps a mask.
     StoreFrom {
-        pointer: usize,
+        pointed: Pointed,
         place: u32,
     },
     /// Sources: the index of each lane, from the start of the area.

@@ -79,30 +79,30 @@ impl Assign<'_> {
                 }
             }
             Kind::Keep(home) => self.keep(micro.sources[0], home, micro.dst),
-            Kind::Load { pointer } => {
+            Kind::Load { pointed } => {
                 let Some(dst) = micro.dst else { return };
                 let index = self.result(dst);
-                let from = self.pointed(pointer);
+                let from = self.run_of(pointed);
                 let dst = self.zmm(index);
                 self.asm
                     .put(X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512, &[dst, from.into()]);
             }
-            Kind::Store { pointer } => {
+            Kind::Store { pointed } => {
                 let words = self.register(micro.sources[0]);
-                let to = self.pointed(pointer);
+                let to = self.run_of(pointed);
                 match micro.sources.get(1) {
                     Some(mask) => self.store_where(to, words, *mask),
                     None => self.store(to, words, None),
                 }
             }
             Kind::LoadFrom {
-                pointer,
+                pointed,
                 place,
                 pattern,
             } => {
                 let Some(dst) = micro.dst else { return };
                 let index = self.result(dst);
-                let from = self.pointed_from(pointer, place);
+                let from = self.run_from(pointed, place);
                 let code = match pattern {
                     Pattern::Same => X86::EVEX_Vpbroadcastd_zmm_k1z_xmmm32,
                     _ => X86::EVEX_Vmovdqu32_zmm_k1z_zmmm512,
@@ -110,9 +110,9 @@ impl Assign<'_> {
                 let dst = self.zmm(index);
                 self.asm.put(code, &[dst, from.into()]);
             }
-            Kind::StoreFrom { pointer, place } => {
+            Kind::StoreFrom { pointed, place } => {
                 let words = self.register(micro.sources[0]);
-                let to = self.pointed_from(pointer, place);
+                let to = self.run_from(pointed, place);
                 match micro.sources.get(1) {
                     Some(mask) => self.store_where(to, words, *mask),
                     None => self.store(to, words, None),

@@ -23,15 +23,48 @@ pub(super) struct Known<'a> {
     pub(super) lanes: usize,
 }
 
-/// The start of a run of words that a stretch accesses, to be checked and kept before its chunks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The start of runs of words that a stretch accesses, to be checked and kept before its chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pointer {
     pub(super) area: Area,
     pub(super) index: First,
     /// What is added to it, if anything, and the words besides.
     pub(super) more: Option<Home>,
     pub(super) offset: u32,
+    /// The most words by which runs begin before that, and after it.
+    pub(super) before: u32,
+    pub(super) after: u32,
 }
+
+impl Pointer {
+    /// One to a single run.
+    pub(super) fn new(area: Area, index: First, more: Option<Home>, offset: u32) -> Self {
+        Self {
+            area,
+            index,
+            more,
+            offset,
+            before: 0,
+            after: 0,
+        }
+    }
+
+    /// Takes in a run of the same index that begins not far away; the words from the pointer to it.
+    pub(super) fn take_in(&mut self, other: &Self) -> Option<i32> {
+        let is_alike = (self.area, self.index, self.more) == (other.area, other.index, other.more);
+        let distance = other.offset.wrapping_sub(self.offset) as i32;
+        if !is_alike || distance.unsigned_abs() > MOST_DISTANCE {
+            return None;
+        }
+        self.before = self.before.max(0.max(-distance) as u32);
+        self.after = self.after.max(0.max(distance) as u32);
+        Some(distance)
+    }
+}
+
+/// The most words from a pointer to a run of it: what is written into instructions stays a small number of bytes, of the
+/// lanes' own words too.
+const MOST_DISTANCE: u32 = 1 << 12;
 
 /// Where the index of the first lane comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
