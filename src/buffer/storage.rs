@@ -11,6 +11,7 @@
 
 use crate::id::BufferId;
 use crate::span::Span;
+use memmap2::MmapMut;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -125,10 +126,21 @@ impl Storage {
     }
 }
 
+/// Memory of one buffer.
 #[derive(Debug)]
 struct Block {
     start: NonNull<u8>,
-    layout: Layout,
+    from: Source,
+}
+
+/// Where a block's memory is from, and how it is given back.
+#[derive(Debug)]
+enum Source {
+    Allocator(Layout),
+    /// Pages of its own, which go when this does.
+    Pages {
+        _pages: MmapMut,
+    },
 }
 
 // SAFETY: a block is plain memory; every access to it goes through the unsafe methods of `Storage`, whose callers
@@ -137,22 +149,49 @@ unsafe impl Send for Block {}
 // SAFETY: as above.
 unsafe impl Sync for Block {}
 
+/// The size of the large pages of most processors, and of the smallest block that has pages of its own.
+const LARGE_PAGE: usize = 2 << 20;
+
 impl Block {
-    /// A zeroed block, or nothing where there is no room. The system gives large ones lazily, page by page.
+    /// A zeroed block, or nothing where there is no room.
     fn zeroed(bytes: u64) -> Option<Self> {
+        let bytes = usize::try_from(bytes).ok()?;
+        if bytes >= LARGE_PAGE {
+            return Self::pages(bytes);
+        }
         // An allocation of size zero isn't allowed, so an empty buffer takes a byte.
-        let layout =
-            Layout::from_size_align(usize::try_from(bytes.max(1)).ok()?, ALIGNMENT).ok()?;
+        let layout = Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()?;
         // SAFETY: the layout's size isn't zero.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        Some(Self { start, layout })
+        Some(Self {
+            start,
+            from: Source::Allocator(layout),
+        })
+    }
+
+    /// A large block, in pages that the system gives when they are first touched, and in large ones where it has these: a
+    /// kernel that goes through memory then seldom waits for an address to be looked up.
+    fn pages(bytes: usize) -> Option<Self> {
+        // Room to begin where a large page does.
+        let mut pages = MmapMut::map_anon(bytes.checked_add(LARGE_PAGE)?).ok()?;
+        // It is a wish: small pages do as well, only slower.
+        #[cfg(target_os = "linux")]
+        let _ = pages.advise(memmap2::Advice::HugePage);
+        let start = pages.as_mut_ptr();
+        let before = start.addr().next_multiple_of(LARGE_PAGE) - start.addr();
+        Some(Self {
+            start: NonNull::new(start.wrapping_add(before))?,
+            from: Source::Pages { _pages: pages },
+        })
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: `start` came from `alloc_zeroed` with this layout, and nobody holds the storage any more.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        if let Source::Allocator(layout) = self.from {
+            // SAFETY: `start` came from `alloc_zeroed` with this layout, and nobody holds the storage any more.
+            unsafe { dealloc(self.start.as_ptr(), layout) }
+        }
     }
 }
 
