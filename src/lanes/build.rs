@@ -44,6 +44,8 @@ pub(crate) struct Builder {
     /// What cells hold until they are released, whatever labels there are.
     fixed: HashMap<Reg, Reg>,
     sums: HashMap<Reg, Sum>,
+    /// What truth values are the opposite of.
+    negated: HashMap<Reg, Reg>,
     /// Loops around what is built.
     pub(crate) loops: u32,
     /// By number of the binding: whether nobody writes it while the kernel runs.
@@ -201,7 +203,16 @@ impl Builder {
             Code::Or => Code::OrB,
             Code::Xor | Code::Ne => Code::XorB,
             Code::AndNot => Code::AndNotB,
-            Code::Not => Code::NotB,
+            Code::Not => {
+                if let Some(reg) = self.negated.get(&operands[0]) {
+                    return Some(*reg);
+                }
+                let dst = self.pure(Op::new(Code::NotB, None, operands), Class::Bits);
+                if !self.cells[operands[0].0 as usize] {
+                    self.negated.insert(dst, operands[0]);
+                }
+                return Some(dst);
+            }
             Code::Eq => {
                 let differ = self.pure(Op::new(Code::XorB, None, operands), Class::Bits);
                 return Some(self.pure(Op::new(Code::NotB, None, &[differ]), Class::Bits));

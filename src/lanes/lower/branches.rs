@@ -9,7 +9,9 @@ use super::super::Unsupported;
 use super::super::op::{Class, Code, Input, Reg};
 use super::implied::Node;
 use super::{Exit, LoopMark, Lowering, Mask};
-use naga::{AddressSpace, Block, Expression, Handle, Statement, SwitchValue};
+use naga::{
+    AddressSpace, Block, Expression, Function, Handle, Literal, Statement, SwitchValue,
+};
 
 impl<'m> Lowering<'m> {
     /// The lanes that take part, as a register.
@@ -45,6 +47,9 @@ impl<'m> Lowering<'m> {
         accept: &'m Block,
         reject: &'m Block,
     ) -> Result<(), Unsupported> {
+        if self.short_circuit(condition, accept, reject)? {
+            return Ok(());
+        }
         let outer = self.mask;
         let mut ways = Vec::new();
         for (block, has) in [(accept, true), (reject, false)] {
@@ -101,6 +106,55 @@ impl<'m> Lowering<'m> {
             self.builder.jump(Code::JumpIfNone, &[mask], end);
         }
         Ok(())
+    }
+
+    /// Lowers `a && b` and `a || b`, which come as branches that set one variable, to logic where `b` costs little and may
+    /// be computed for lanes that don't ask for it.
+    fn short_circuit(
+        &mut self,
+        condition: Reg,
+        accept: &'m Block,
+        reject: &'m Block,
+    ) -> Result<bool, Unsupported> {
+        let function = self.frame().function;
+        let (Some(yes), Some(no)) = (set_alone(function, accept), set_alone(function, reject))
+        else {
+            return Ok(false);
+        };
+        let known = |value: Handle<Expression>| match function.expressions[value] {
+            Expression::Literal(Literal::Bool(value)) => Some(value),
+            _ => None,
+        };
+        // What is looked at in checked programs is what lanes ask for.
+        let can_be = yes.0 == no.0 && self.checks.is_none();
+        let (block, place, value, (known, has)) = match (known(yes.1), known(no.1)) {
+            (Some(known), None) => (reject, no.0, no.1, (known, true)),
+            (None, Some(known)) => (accept, yes.0, yes.1, (known, false)),
+            _ => return Ok(false),
+        };
+        if !can_be || !self.is_light(block) {
+            return Ok(false);
+        }
+        for (statement, _) in block.span_iter() {
+            if let Statement::Emit(_) = statement {
+                self.statement(statement)?;
+            }
+        }
+        let value = self.word(value)?;
+        // Lanes that have this know the value already.
+        let decided = if has {
+            condition
+        } else {
+            self.builder.op(Code::Not, &[condition])
+        };
+        let word = if known {
+            self.builder.op(Code::Or, &[decided, value])
+        } else {
+            self.builder.op(Code::AndNot, &[value, decided])
+        };
+        let pointer = self.pointer(place)?;
+        self.write(&pointer, &[word])?;
+        Ok(true)
     }
 
     pub(super) fn uniform_if(
@@ -486,6 +540,30 @@ impl<'m> Lowering<'m> {
         }
         self.mask = Mask::Dead;
     }
+}
+
+/// The variable that a block sets, and to what, if that is all it does.
+fn set_alone(
+    function: &Function,
+    block: &Block,
+) -> Option<(Handle<Expression>, Handle<Expression>)> {
+    let mut set = None;
+    for statement in block.iter() {
+        match *statement {
+            Statement::Emit(_) => {}
+            Statement::Store { pointer, value }
+                if set.is_none()
+                    && matches!(
+                        function.expressions[pointer],
+                        Expression::LocalVariable(_)
+                    ) =>
+            {
+                set = Some((pointer, value));
+            }
+            _ => return None,
+        }
+    }
+    set
 }
 
 /// Whether a loop's body has a `continue` of its own.
