@@ -7,6 +7,7 @@
 //! Invariant: a program touches no address outside of what its kernel binds.
 
 mod build;
+mod cache;
 mod check;
 #[cfg(target_arch = "x86_64")]
 mod compile;
@@ -29,6 +30,7 @@ mod watch;
 mod wide;
 mod wide_atomic;
 
+pub(crate) use cache::cache_bytes;
 pub(crate) use lower::Layout;
 pub(crate) use processor::Level;
 pub(crate) use run::{Bank, Machine};

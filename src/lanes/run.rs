@@ -112,6 +112,8 @@ pub(super) fn steps(ops: &[Op], held: &[Held], places: &Places) -> Vec<Step> {
 pub(crate) struct Bank {
     pub(crate) words: *mut u32,
     pub(crate) len: usize,
+    /// Whether what is only written had better go past the caches, as there is more of it than they hold.
+    pub(crate) passes_caches: bool,
 }
 
 // SAFETY: what several threads may do to a bank at once is the kernel's affair, as it is on a GPU; addresses are checked.
@@ -261,10 +263,12 @@ impl<'a> Machine<'a> {
             shared: Bank {
                 words: self.shared.as_mut_ptr(),
                 len: self.shared.len(),
+                passes_caches: false,
             },
             own: Bank {
                 words: self.own.as_mut_ptr(),
                 len: self.own.len(),
+                passes_caches: false,
             },
             banks: self.banks,
             watch,
@@ -290,6 +294,17 @@ impl<'a> Machine<'a> {
         }
         // SAFETY: every place of the program lies in the registers, which it was made for; the instruction set is there.
         unsafe { run.on_this_processor(0, steps.len(), true) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Drop for Machine<'_> {
+    /// What went past the caches is there for other threads before they can know that this one has finished.
+    fn drop(&mut self) {
+        if self.banks.iter().any(|bank| bank.passes_caches) {
+            // SAFETY: every processor of the target has the instruction.
+            unsafe { std::arch::x86_64::_mm_sfence() }
+        }
     }
 }
 
@@ -585,6 +600,7 @@ impl Run<'_, '_> {
         Bank {
             words: bank.words.wrapping_add(by),
             len: (count - first).min(step.words as usize),
+            ..bank
         }
     }
 

@@ -8,7 +8,7 @@ use super::body::surviving;
 use crate::buffer::Storage;
 use crate::device::{Bound, DeviceError, Run, allocate};
 use crate::kernel::Kernel;
-use crate::lanes::{Bank, Block, Layout, Machine, Program};
+use crate::lanes::{Bank, Block, Layout, Machine, Program, cache_bytes};
 use crate::range::Chunk;
 use crate::span::Span;
 use std::collections::HashMap;
@@ -142,19 +142,23 @@ pub(super) fn banks(
         Bound::Value(_) => Bank {
             words: value.as_ptr().cast_mut(),
             len: value.len(),
+            passes_caches: false,
         },
-        Bound::Buffer(storage) => words(storage),
+        Bound::Buffer(storage) => words(storage, &run.chunk),
     };
     Ok(run.bound.iter().zip(values).map(bank).collect())
 }
 
 /// A buffer as words.
-fn words(storage: &Storage) -> Bank {
+fn words(storage: &Storage, chunk: &Chunk) -> Bank {
     let whole = Span::new(0, storage.bytes());
+    // What each invocation writes a word of, if it writes it at all.
+    let written = storage.bytes().min(4 * chunk.invocations());
     // The queue lets nobody else touch what a chunk writes, or write what it reads, until the chunk has ended.
     Bank {
         words: storage.pointer(whole).cast(),
         len: (storage.bytes() / 4) as usize,
+        passes_caches: written > cache_bytes(),
     }
 }
 

@@ -4,11 +4,29 @@
 //!
 //! Invariant: no address outside of an area is touched.
 
+use super::super::processor::CHUNK;
 use super::assembler::{Mark, Operand, at, indexed};
 use super::assign::{Assign, HeldAt, Scratch, vector};
 use super::frame::{CONSTANTS, LANE, REGISTERS};
 use super::micro::{Area, Bank, Home, Micro, Pattern, Pointed, Value, Width};
 use iced_x86::{Code as X86, MemoryOperand, Register};
+
+/// Where words are stored.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) memory: MemoryOperand,
+    /// Where on the stack it says whether they pass the caches, if they may.
+    pub(super) passes: Option<u32>,
+}
+
+impl Target {
+    pub(super) fn through_caches(memory: MemoryOperand) -> Self {
+        Self {
+            memory,
+            passes: None,
+        }
+    }
+}
 
 impl Assign<'_> {
     /// The chunk's part of a run.
@@ -43,12 +61,16 @@ impl Assign<'_> {
         }
     }
 
+    /// Where it says whether a run is stored past the caches, if it may be: chunk by chunk, at multiples of their size.
+    pub(super) fn passes(&self, pointed: Pointed) -> Option<u32> {
+        let is_whole = pointed.words % CHUNK as i32 == 0;
+        self.pointers[pointed.pointer].passes.filter(|_| is_whole)
+    }
+
     /// Stores words where they are wanted.
-    pub(super) fn store(&mut self, to: MemoryOperand, words: usize, mask: Option<usize>) {
+    pub(super) fn store(&mut self, to: Target, words: usize, mask: Option<usize>) {
         let Some(mask) = mask else {
-            let words = self.zmm(words);
-            self.asm
-                .put(X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm, &[to.into(), words]);
+            self.store_all(to, words);
             return;
         };
         let all = self.asm.mark();
@@ -56,7 +78,7 @@ impl Assign<'_> {
     }
 
     /// Stores words for the lanes of a mask, which is looked at where it is.
-    pub(super) fn store_where(&mut self, to: MemoryOperand, words: usize, mask: Value) {
+    pub(super) fn store_where(&mut self, to: Target, words: usize, mask: Value) {
         let i = mask.0 as usize;
         let (None, Some(home)) = (self.places[i], self.homes[i]) else {
             let mask = self.register(mask);
@@ -75,19 +97,37 @@ impl Assign<'_> {
     }
 
     /// Stores words for the lanes of a mask; for all of them from the mark on, which is placed here.
-    fn store_some(&mut self, to: MemoryOperand, words: usize, mask: usize, all: Mark) {
+    fn store_some(&mut self, to: Target, words: usize, mask: usize, all: Mark) {
         let done = self.asm.mark();
         let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
-        let words = self.zmm(words);
-        let k = self.k(mask);
+        let (k, from) = (self.k(mask), self.zmm(words));
         self.asm.put(X86::VEX_Kortestw_kr_kr, &[k, k]);
         self.asm.branch(X86::Je_rel32_64, done);
         self.asm.branch(X86::Jb_rel32_64, all);
         let mask = self.masks.register(mask);
-        self.asm.put_masked(code, &[to.into(), words], mask, false);
+        self.asm
+            .put_masked(code, &[to.memory.into(), from], mask, false);
         self.asm.branch(X86::Jmp_rel32_64, done);
         self.asm.place(all);
-        self.asm.put(code, &[to.into(), words]);
+        self.store_all(to, words);
+        self.asm.place(done);
+    }
+
+    fn store_all(&mut self, to: Target, words: usize) {
+        let words = self.zmm(words);
+        let done = self.asm.mark();
+        if let Some(passes) = to.passes {
+            let near = self.asm.mark();
+            let word = at(Register::RSP, i64::from(passes));
+            self.asm.put(X86::Cmp_rm32_imm8, &[word.into(), 0.into()]);
+            self.asm.branch(X86::Je_rel32_64, near);
+            self.asm
+                .put(X86::EVEX_Vmovntdq_m512_zmm, &[to.memory.into(), words]);
+            self.asm.branch(X86::Jmp_rel32_64, done);
+            self.asm.place(near);
+        }
+        let code = X86::EVEX_Vmovdqu32_zmmm512_k1z_zmm;
+        self.asm.put(code, &[to.memory.into(), words]);
         self.asm.place(done);
     }
 
@@ -304,7 +344,7 @@ impl Assign<'_> {
             self.index_word(place);
             self.check_room(16, length, general);
             self.area_pointer(area);
-            self.store(Self::there(), words, mask);
+            self.store(Target::through_caches(Self::there()), words, mask);
             self.asm.branch(X86::Jmp_rel32_64, done);
             self.asm.place(general);
         }

@@ -66,6 +66,8 @@ pub(super) struct Held {
     pub(super) at: HeldAt,
     /// The bytes from one word to the next of what it points to.
     pub(super) word_bytes: i64,
+    /// Where on the stack it says, in a word, whether chunks are stored past the caches.
+    pub(super) passes: Option<u32>,
 }
 
 /// Where it is.

@@ -6,7 +6,7 @@ use super::super::op::Memory;
 use super::super::run::Bank;
 use super::assembler::{Assembler, at};
 use super::micro::Area;
-use iced_x86::{Code as X86, Register};
+use iced_x86::{Code as X86, MemoryOperand, Register};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::mem::offset_of;
@@ -135,6 +135,15 @@ impl Layout {
                 &[rcx.into(), (first as i32 * 4).into()],
             );
         }
+    }
+
+    /// Where it says whether what is only written goes past the caches. Changes `rax`.
+    pub(super) fn passes_caches(self, asm: &mut Assembler, bound: u32) -> MemoryOperand {
+        let rax = Register::RAX;
+        let banks = at(FRAME, offset_of!(Frame, banks) as i64);
+        asm.put(X86::Mov_r64_rm64, &[rax.into(), banks.into()]);
+        let bank = i64::from(bound) * size_of::<Bank>() as i64;
+        at(rax, bank + offset_of!(Bank, passes_caches) as i64)
     }
 
     /// How many words an area has, in `rdx`: no more than an `i32` can say, as machines are that take indices as such.

@@ -268,12 +268,20 @@ impl Making<'_> {
                 Memory::Own => self.known.lanes as i64 * 4,
                 _ => 4,
             };
-            held.push(Held { at, word_bytes });
+            let passes = pointer.may_pass.then(|| {
+                stack += 8;
+                stack - 8
+            });
+            held.push(Held {
+                at,
+                word_bytes,
+                passes,
+            });
         }
         stack = stack.next_multiple_of(64);
         // Before anything is done that the interpreter would do again.
         for (pointer, held) in found.pointers.iter().zip(&held) {
-            self.pointer(pointer, held.at, slow);
+            self.pointer(pointer, *held, slow);
         }
         if !found.pointers.is_empty() {
             self.aside.push(Aside::Slow {
@@ -345,7 +353,7 @@ impl Making<'_> {
     }
 
     /// Finds where runs of words begin, and goes elsewhere if not all of their chunks lie in the area.
-    fn pointer(&mut self, pointer: &Pointer, held: HeldAt, slow: Mark) {
+    fn pointer(&mut self, pointer: &Pointer, held: Held, slow: Mark) {
         use Register::{EAX, RAX, RCX, RDX};
         let word = |home: Home| match home {
             Home::Constant(index) => at(CONSTANTS, i64::from(index) * 4),
@@ -408,7 +416,7 @@ impl Making<'_> {
             _ => indexed(RCX, RAX, 1, before * 4),
         };
         self.asm.put(X86::Lea_r64_m, &[RCX.into(), start.into()]);
-        match held {
+        match held.at {
             HeldAt::Register(register) => {
                 self.asm
                     .put(X86::Mov_r64_rm64, &[register.into(), RCX.into()]);
@@ -418,6 +426,24 @@ impl Making<'_> {
                 &[at(Register::RSP, i64::from(from)).into(), RCX.into()],
             ),
         }
+        if let (Some(word), Memory::Bound(bound)) = (held.passes, pointer.area.memory) {
+            self.passes(bound, word);
+        }
+    }
+
+    /// Finds whether the chunks from the address in `rcx` on are stored past the caches: as a whole, at multiples of their
+    /// size.
+    fn passes(&mut self, bound: u32, word: u32) {
+        let (eax, ecx) = (Register::EAX, Register::ECX);
+        let done = self.asm.mark();
+        let word = at(Register::RSP, i64::from(word));
+        self.asm.put(X86::Mov_rm32_imm32, &[word.into(), 0.into()]);
+        self.asm.put(X86::Test_rm32_imm32, &[ecx.into(), 63.into()]);
+        self.asm.branch(X86::Jne_rel32_64, done);
+        let flag = self.layout.passes_caches(&mut self.asm, bound);
+        self.asm.put(X86::Movzx_r32_rm8, &[eax.into(), flag.into()]);
+        self.asm.put(X86::Mov_rm32_r32, &[word.into(), eax.into()]);
+        self.asm.place(done);
     }
 
     /// Logic on the bits of all lanes.

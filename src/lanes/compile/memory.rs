@@ -216,6 +216,10 @@ impl Select<'_> {
         sources.extend(mask);
         if (is_own && address == Class::Uniform) || (!is_own && address == Class::Run(1)) {
             let pointed = self.pointed(op, place, more);
+            if let Memory::Bound(bound) = op.memory {
+                let is_only_written = self.known.only_written.contains(&bound);
+                self.found.pointers[pointed.pointer].may_pass |= is_only_written;
+            }
             self.push(Kind::Store { pointed }, None, &sources);
             return;
         }

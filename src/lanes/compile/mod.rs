@@ -27,7 +27,7 @@ mod strides;
 
 pub(crate) use frame::Frame;
 
-use super::op::{Code, Held, Input, Op};
+use super::op::{Code, Held, Input, Memory, Op};
 use super::place::{Places, bytes};
 use super::processor::Level;
 use assembler::Assembler;
@@ -35,7 +35,7 @@ use frame::{Layout, Pool};
 use making::Making;
 use memmap2::Mmap;
 use select::Known;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use stretch::{Features, Piece};
 use strides::Strides;
 
@@ -78,12 +78,14 @@ impl Compiled {
             return None;
         }
         let strides = Strides::new(source.once, source.ops, source.held, source.workgroup);
+        let only_written = only_written(source.ops);
         let mut making = Making {
             known: Known {
                 ops: source.ops,
                 held: source.held,
                 places: source.places,
                 strides: &strides,
+                only_written: &only_written,
                 lanes: source.lanes,
             },
             layout: Layout {
@@ -178,6 +180,22 @@ pub(super) fn bytes_between_stretches(
     found.sort_unstable();
     found.dedup();
     Some(found.into_iter().map(|(_, bytes)| bytes).sum())
+}
+
+/// What is bound, by number, and no operation reads.
+fn only_written(ops: &[Op]) -> HashSet<u32> {
+    let bound = |op: &Op| match op.memory {
+        Memory::Bound(bound) => Some(bound),
+        _ => None,
+    };
+    let is_store = |op: &&Op| op.code == Code::Store;
+    let mut found: HashSet<u32> = ops.iter().filter(is_store).filter_map(bound).collect();
+    for op in ops.iter().filter(|op| !is_store(op)) {
+        if let Some(bound) = bound(op) {
+            found.remove(&bound);
+        }
+    }
+    found
 }
 
 /// The number that the interpreter knows each operation by: labels have none.

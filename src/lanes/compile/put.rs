@@ -2,6 +2,7 @@
 //!
 //! Invariant: all ways through the instructions of one step leave the same values in the same registers.
 
+use super::access::Target;
 use super::assembler::Operand;
 use super::assign::{Assign, vector};
 use super::micro::{Bank, Home, Kind, Micro, Pattern, Signs, Value, Width};
@@ -89,7 +90,10 @@ impl Assign<'_> {
             }
             Kind::Store { pointed } => {
                 let words = self.register(micro.sources[0]);
-                let to = self.run_of(pointed);
+                let to = Target {
+                    memory: self.run_of(pointed),
+                    passes: self.passes(pointed),
+                };
                 match micro.sources.get(1) {
                     Some(mask) => self.store_where(to, words, *mask),
                     None => self.store(to, words, None),
@@ -112,7 +116,7 @@ impl Assign<'_> {
             }
             Kind::StoreFrom { pointed, place } => {
                 let words = self.register(micro.sources[0]);
-                let to = self.run_from(pointed, place);
+                let to = Target::through_caches(self.run_from(pointed, place));
                 match micro.sources.get(1) {
                     Some(mask) => self.store_where(to, words, *mask),
                     None => self.store(to, words, None),

@@ -20,6 +20,8 @@ pub(super) struct Known<'a> {
     pub(super) held: &'a [Held],
     pub(super) places: &'a Places,
     pub(super) strides: &'a Strides,
+    /// By number: what is bound and only written.
+    pub(super) only_written: &'a HashSet<u32>,
     pub(super) lanes: usize,
 }
 
@@ -34,6 +36,8 @@ pub(super) struct Pointer {
     /// The most words by which runs begin before that, and after it.
     pub(super) before: u32,
     pub(super) after: u32,
+    /// Of what is only written: whether a whole chunk may be stored past the caches.
+    pub(super) may_pass: bool,
 }
 
 impl Pointer {
@@ -46,6 +50,7 @@ impl Pointer {
             offset,
             before: 0,
             after: 0,
+            may_pass: false,
         }
     }
 

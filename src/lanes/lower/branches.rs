@@ -9,9 +9,7 @@ use super::super::Unsupported;
 use super::super::op::{Class, Code, Input, Reg};
 use super::implied::Node;
 use super::{Exit, LoopMark, Lowering, Mask};
-use naga::{
-    AddressSpace, Block, Expression, Function, Handle, Literal, Statement, SwitchValue,
-};
+use naga::{AddressSpace, Block, Expression, Function, Handle, Literal, Statement, SwitchValue};
 
 impl<'m> Lowering<'m> {
     /// The lanes that take part, as a register.
@@ -553,10 +551,7 @@ fn set_alone(
             Statement::Emit(_) => {}
             Statement::Store { pointer, value }
                 if set.is_none()
-                    && matches!(
-                        function.expressions[pointer],
-                        Expression::LocalVariable(_)
-                    ) =>
+                    && matches!(function.expressions[pointer], Expression::LocalVariable(_)) =>
             {
                 set = Some((pointer, value));
             }

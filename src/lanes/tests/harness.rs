@@ -40,6 +40,7 @@ impl Aligned {
         Bank {
             words: words.as_mut_ptr(),
             len: words.len(),
+            passes_caches: true,
         }
     }
 }

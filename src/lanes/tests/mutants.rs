@@ -251,6 +251,7 @@ fn run(facts: &Facts, random: &mut Random) -> Result<(), String> {
             Bank {
                 words: words.as_mut_ptr(),
                 len: words.len() - GUARD,
+                passes_caches: true,
             }
         };
         let banks: Vec<Bank> = buffers.iter_mut().map(bank).collect();
