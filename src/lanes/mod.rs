@@ -367,6 +367,7 @@ mod tests {
     mod memory;
     mod mutants;
     mod programs;
+    mod rounds;
     mod size;
     mod subgroups;
     mod texts;

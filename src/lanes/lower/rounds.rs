@@ -84,7 +84,7 @@ impl<'m> Lowering<'m> {
             module: self.module,
             left: room / counts.len().max(1),
         };
-        weight.block(function, body)?;
+        weight.block(body)?;
         self.written_out += room / counts.len().max(1) - weight.left;
         Some(Known {
             cell,
@@ -302,27 +302,27 @@ impl Weight<'_> {
         Some(())
     }
 
-    fn block(&mut self, function: &Function, block: &Block) -> Option<()> {
+    fn block(&mut self, block: &Block) -> Option<()> {
         for statement in block.iter() {
             self.take(1)?;
             match statement {
                 Statement::Emit(range) => self.take(range.clone().count())?,
-                Statement::Block(block) => self.block(function, block)?,
+                Statement::Block(block) => self.block(block)?,
                 Statement::If { accept, reject, .. } => {
-                    self.block(function, accept)?;
-                    self.block(function, reject)?;
+                    self.block(accept)?;
+                    self.block(reject)?;
                 }
                 Statement::Switch { cases, .. } => {
                     for case in cases {
-                        self.block(function, &case.body)?;
+                        self.block(&case.body)?;
                     }
                 }
                 Statement::Loop {
                     body, continuing, ..
                 } => {
                     let before = self.left;
-                    self.block(function, body)?;
-                    self.block(function, continuing)?;
+                    self.block(body)?;
+                    self.block(continuing)?;
                     self.take((before - self.left) * (PRESUMED - 1))?;
                 }
                 Statement::Call {
@@ -330,7 +330,7 @@ impl Weight<'_> {
                 } => {
                     let called = &self.module.functions[*called];
                     self.take(called.local_variables.len())?;
-                    self.block(called, &called.body)?;
+                    self.block(&called.body)?;
                 }
                 _ => {}
             }
