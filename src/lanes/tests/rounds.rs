@@ -2,6 +2,9 @@
 
 use super::harness::{each, each_with, once, program, run};
 
+/// What an invocation finds.
+type Right = fn(u32) -> u32;
+
 /// The jumps of a kernel's program, apart from what ends it.
 fn loops(wgsl: &str) -> usize {
     let program = program(wgsl, false).unwrap_or_else(|error| panic!("{error}"));
@@ -56,7 +59,7 @@ fn the_counter_is_what_it_was_left_at() {
 
 #[test]
 fn a_loop_that_can_be_left_early_or_that_changes_its_counter_stays_a_loop() {
-    let cases: [(&str, fn(u32) -> u32); 5] = [
+    let cases: [(&str, Right); 5] = [
         (
             "for (var k = 0u; k < 9u; k++) { if k + i > 11u { break; } x += 1u; }",
             |i| (0..9).filter(|k| k + i <= 11).count() as u32,
@@ -101,7 +104,7 @@ fn loops_in_loops_are_written_out_with_branches_in_them() {
     let right = |i: u32| {
         let mut x = 0;
         for y in 0..3 {
-            x += if (i + y) % 2 == 0 { 100 } else { 0 };
+            x += if (i + y).is_multiple_of(2) { 100 } else { 0 };
             for k in y..3 {
                 x += if i > k { y * 3 + k } else { 1 };
                 x += 1000 * k;
@@ -129,7 +132,7 @@ fn lanes_that_are_away_have_no_part_in_the_rounds() {
         }";
     let right = |i: u32| {
         let mut x = i;
-        if i % 3 == 0 {
+        if i.is_multiple_of(3) {
             x = (0..4).fold(x, |x, k| x * 2 + k);
         }
         x + (0..3)
