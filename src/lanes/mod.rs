@@ -12,6 +12,7 @@ mod check;
 #[cfg(target_arch = "x86_64")]
 mod compile;
 mod functions;
+mod jumps;
 mod lower;
 mod math;
 mod math_words;
@@ -247,6 +248,7 @@ impl Program {
         let mut ops = std::mem::take(&mut builder.first);
         ops.append(&mut builder.ops);
         let (held, mut once) = (builder.held, builder.once);
+        jumps::straighten(&mut ops);
         tidy::tidy(&mut once, &mut ops, &held);
         #[cfg(test)]
         let text = print::text(&once, &ops, &held);
