@@ -69,7 +69,9 @@ fn drop_to_next(ops: &mut Vec<Op>) {
     for op in ops.drain(..).rev() {
         match op.code {
             Code::Label => here.push(op.label),
-            Code::Jump | Code::JumpUnless | Code::JumpIfNone if here.contains(&op.label) => continue,
+            Code::Jump | Code::JumpUnless | Code::JumpIfNone if here.contains(&op.label) => {
+                continue;
+            }
             _ => here.clear(),
         }
         kept.push(op);

@@ -7,6 +7,7 @@
 
 use super::assembler::{Assembler, Mark, Operand, at, indexed};
 use super::frame::{BITS, CONSTANTS, LANE, Layout, REGISTERS, TABLE};
+use super::looped::{Carried, Exit};
 use super::micro::{Bank, Home, Kind, Micro, Value, Width};
 use super::select::Selection;
 use iced_x86::{Code as X86, MemoryOperand, Register};
@@ -104,6 +105,13 @@ pub(super) struct Assign<'a> {
     /// Registers that the present instruction needs, by bank and number.
     pub(super) locked: Vec<(Bank, usize)>,
     pub(super) pointers: &'a [Held],
+    /// Of a loop: what is handed on from round to round, and what becomes what at its end; where chunks leave; the registers
+    /// of what has one for good; and where a round begins.
+    pub(super) carried: Vec<Carried>,
+    pub(super) turns: HashMap<Value, Value>,
+    pub(super) exits: Vec<Exit>,
+    pub(super) pins: HashMap<Value, usize>,
+    pub(super) round: Option<Mark>,
     /// Where the next chunk is begun.
     pub(super) next: Option<Mark>,
     /// The bytes of the stack that are taken.
@@ -168,6 +176,11 @@ impl<'a> Assign<'a> {
             now: 0,
             locked: Vec::new(),
             pointers,
+            carried: Vec::new(),
+            turns: HashMap::new(),
+            exits: Vec::new(),
+            pins: HashMap::new(),
+            round: None,
             next: None,
             stack,
         }
@@ -283,9 +296,20 @@ impl<'a> Assign<'a> {
     /// Whether the present instruction is the last that needs it.
     pub(super) fn dies(&self, value: Value) -> bool {
         let i = value.0 as usize;
-        let is_pinned = self.places[i]
-            .is_some_and(|index| self.banks[i] == Bank::Vector && self.vectors.is_pinned[index]);
+        let file = match self.banks[i] {
+            Bank::Vector => &self.vectors,
+            Bank::Mask => &self.masks,
+        };
+        let is_pinned = self.places[i].is_some_and(|index| file.is_pinned[index]);
         !is_pinned && self.uses[i].iter().all(|place| *place <= self.now)
+    }
+
+    /// Whether the present instruction is the last that needs what a round begins with, and gives what the next one does.
+    pub(super) fn becomes(&self, value: Value, result: Value) -> bool {
+        self.turns.get(&result) == Some(&value)
+            && self.uses[value.0 as usize]
+                .iter()
+                .all(|place| *place <= self.now)
     }
 
     pub(super) fn file(&mut self, bank: Bank) -> &mut File {

@@ -86,6 +86,7 @@ impl Making<'_> {
         for piece in pieces {
             match piece {
                 Piece::Stretch { range, once, each } => self.stretch(range, &once, each),
+                Piece::Loop(one) => self.looped(&one),
                 Piece::Step(place) => {
                     let step = self.steps[place];
                     self.interpret((step, step + 1), true);

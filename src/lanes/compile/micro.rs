@@ -4,6 +4,7 @@
 //!
 //! Invariant: a value is set by one instruction at most, and before it is used.
 
+use super::looped::Ask;
 use iced_x86::Code as X86;
 
 /// A value: a vector of sixteen words, or a bit for each of sixteen lanes.
@@ -97,6 +98,13 @@ pub(super) enum Kind {
     Fused(Signs),
     /// Goes on with the next chunk if the mask has no lane.
     LeaveIfNone,
+    /// In a loop: goes on with the next chunk if no lane stays. Sources: what is asked, and what is kept on the way.
+    Leave {
+        exit: usize,
+        ask: Ask,
+    },
+    /// The end of a round. Sources: what the next one begins with.
+    Turn,
     /// Nothing but keeping the source where the home is.
     Keep(Home),
     /// The chunk that a pointer of the stretch points to.

@@ -17,6 +17,7 @@ mod assembler;
 mod assign;
 mod frame;
 mod functions;
+mod looped;
 mod making;
 mod memory;
 mod micro;
@@ -165,8 +166,12 @@ pub(super) fn bytes_between_stretches(
     let mut of_op = vec![usize::MAX; ops.len()];
     let pieces = stretch::pieces(ops, held, places, features()?);
     for (number, piece) in pieces.iter().enumerate() {
-        if let Piece::Stretch { once, each, .. } = piece {
-            once.iter().chain(each).for_each(|op| of_op[*op] = number);
+        match piece {
+            Piece::Stretch { once, each, .. } => {
+                once.iter().chain(each).for_each(|op| of_op[*op] = number);
+            }
+            Piece::Loop(one) => one.each.iter().for_each(|op| of_op[*op] = number),
+            Piece::Step(_) | Piece::Control(_) => {}
         }
     }
     let mut found: Vec<(usize, usize)> = places

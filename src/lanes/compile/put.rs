@@ -79,6 +79,8 @@ impl Assign<'_> {
                     self.asm.branch(X86::Je_rel32_64, next);
                 }
             }
+            Kind::Leave { exit, ask } => self.leave(micro, exit, ask),
+            Kind::Turn => self.turn(),
             Kind::Keep(home) => self.keep(micro.sources[0], home, micro.dst),
             Kind::Load { pointed } => {
                 let Some(dst) = micro.dst else { return };
@@ -194,7 +196,7 @@ impl Assign<'_> {
             ),
         };
         let is_here = |this: &Self, value: Value| {
-            this.dies(value)
+            (this.dies(value) || this.becomes(value, dst))
                 && (this.places[value.0 as usize].is_some()
                     || matches!(this.homes[value.0 as usize], Some(Home::Constant(_))))
         };

@@ -8,6 +8,7 @@
 use super::super::op::{Class, Code, Held, Op, Reg};
 use super::super::place::Places;
 use super::frame::Pool;
+use super::looped::{Carried, Exit};
 use super::micro::{Area, Bank, Home, Kind, Micro, Signs, Value, Width};
 use super::strides::Strides;
 use iced_x86::Code as X86;
@@ -94,6 +95,12 @@ pub(super) struct Selection {
     pub(super) banks: Vec<Bank>,
     /// The bytes of the stack that were given away.
     pub(super) stack: u32,
+    /// Of a loop: what is handed on from round to round, and where chunks leave.
+    pub(super) carried: Vec<Carried>,
+    pub(super) exits: Vec<Exit>,
+    /// Words for all lanes, by place, and where on the stack they are copied before the first chunk. What a chunk makes of
+    /// them is kept behind the copy.
+    pub(super) copied: Vec<(u32, u32)>,
 }
 
 /// Makes the instructions of one stretch.
@@ -110,6 +117,10 @@ pub(super) struct Select<'a> {
     /// Stack slots of what is computed once for the chunks.
     pub(super) adjusted: HashMap<(Reg, u32), Value>,
     pub(super) lengths: HashMap<Area, Value>,
+    /// Whether it is a loop that each chunk goes round by itself.
+    pub(super) is_round: bool,
+    /// What rounds begin with.
+    pub(super) started: HashSet<Value>,
     /// Where registers are written that aren't written again.
     last_writes: HashSet<usize>,
     end: usize,
@@ -146,6 +157,8 @@ impl<'a> Select<'a> {
             is_before: false,
             adjusted: HashMap::new(),
             lengths: HashMap::new(),
+            is_round: false,
+            started: HashSet::new(),
             last_writes,
             end,
         }
@@ -220,7 +233,14 @@ impl<'a> Select<'a> {
     /// The value of a register, as bits.
     pub(super) fn bits(&mut self, reg: Reg) -> Value {
         if self.is_one_word(reg) {
-            return self.at_home(Bank::Mask, Home::UniformBits(self.at(reg)));
+            return match self.current.get(&reg).copied().filter(|_| self.is_round) {
+                Some(value) => self.test(
+                    X86::EVEX_Vptestmd_kr_k1_zmm_zmmm512b32,
+                    None,
+                    &[value, value],
+                ),
+                None => self.at_home(Bank::Mask, Home::UniformBits(self.at(reg))),
+            };
         }
         if let Some(value) = self.current.get(&reg) {
             return *value;
@@ -370,6 +390,16 @@ impl<'a> Select<'a> {
         } else {
             self.word(&op)
         };
+        if self.is_round {
+            // What a round begins with changes at its end, when what was set to it in the round has to stay.
+            let value = match (self.started.contains(&value), self.class(dst)) {
+                (false, _) => value,
+                (true, Class::Bits) => self.logic(X86::VEX_Kmovw_kr_km16, &[value]),
+                (true, _) => self.vector(X86::EVEX_Vmovdqa32_zmm_k1z_zmmm512, &[value]),
+            };
+            self.current.insert(dst, value);
+            return;
+        }
         self.current.insert(dst, value);
         let lives_on =
             self.known.places.lives[dst.0 as usize].is_some_and(|life| life.end >= self.end);

@@ -8,6 +8,7 @@
 
 use super::super::op::{Class, Code, Held, Label, Op, Reg};
 use super::super::place::Places;
+use super::looped::{Looped, looped};
 use std::collections::{HashMap, HashSet};
 
 /// A part of a program.
@@ -21,6 +22,8 @@ pub(super) enum Piece {
         once: Vec<usize>,
         each: Vec<usize>,
     },
+    /// A loop that each chunk goes round by itself.
+    Loop(Looped),
     /// An operation that the interpreter does.
     Step(usize),
     /// One that goes elsewhere, or is gone to.
@@ -34,7 +37,7 @@ pub(super) struct Features {
 }
 
 /// The most operations of a stretch: what they keep at a time has to find room on a thread's stack.
-const MOST: usize = 512;
+pub(super) const MOST: usize = 512;
 
 /// The parts of a program, in order.
 pub(super) fn pieces(ops: &[Op], held: &[Held], places: &Places, features: Features) -> Vec<Piece> {
@@ -56,7 +59,11 @@ fn pieces_with(
 ) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     let mut open = Open::default();
+    let mut done = 0;
     for (place, op) in ops.iter().enumerate() {
+        if place < done {
+            continue;
+        }
         let is_label = op.code == Code::Label;
         if jumps.ways[place] == Way::Nowhere || (is_label && !jumps.is_target(op.label)) {
             continue;
@@ -64,6 +71,13 @@ fn pieces_with(
         if jumps.ways[place] == Way::ByChunk {
             open.each.push(place);
             open.leaves_out = true;
+            continue;
+        }
+        let is_known = |op: &Op| is_known(op, held, features);
+        if is_label && let Some(one) = looped(jumps, ops, held, places, place, is_known) {
+            open.close(&mut pieces, false)?;
+            done = one.last + 1;
+            pieces.push(Piece::Loop(one));
             continue;
         }
         if is_label || op.code.jumps() || matches!(op.code, Code::Widen | Code::Barrier) {
@@ -74,7 +88,7 @@ fn pieces_with(
             pieces.push(Piece::Control(place));
             continue;
         }
-        if !is_known(op, held, features) {
+        if !is_known(op) {
             open.close(&mut pieces, false)?;
             pieces.push(Piece::Step(place));
             continue;
@@ -143,7 +157,7 @@ impl Open {
 
 /// How a jump is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// As it stands.
     Elsewhere,
     /// Not at all: what it leaves out costs less than leaving it out, and does nothing for lanes that aren't there.
@@ -153,9 +167,9 @@ enum Way {
 }
 
 /// The jumps of a program.
-struct Jumps {
+pub(super) struct Jumps {
     /// By operation; what isn't a jump goes as it stands.
-    ways: Vec<Way>,
+    pub(super) ways: Vec<Way>,
     /// How many jumps go to each label.
     targets: HashMap<Label, u32>,
     /// Those that are made chunk by chunk, and where they go.
@@ -221,8 +235,13 @@ impl Jumps {
         }
     }
 
-    fn is_target(&self, label: Label) -> bool {
+    pub(super) fn is_target(&self, label: Label) -> bool {
         self.targets.get(&label).is_some_and(|jumps| *jumps > 0)
+    }
+
+    /// How many jumps go to a label.
+    pub(super) fn count(&self, label: Label) -> u32 {
+        self.targets.get(&label).copied().unwrap_or(0)
     }
 
     /// Makes all jumps for whole blocks.
