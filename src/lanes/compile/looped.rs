@@ -139,17 +139,19 @@ impl Select<'_> {
             if !set.insert(dst) || !lasts(ops, places, &one.each, one.last, dst) {
                 continue;
             }
-            let at = self.at(dst);
-            let (bank, home) = match self.class(dst) {
-                Class::Bits => (Bank::Mask, Home::Bits(at)),
-                Class::Varying => (Bank::Vector, Home::Lanes(at)),
+            let home = match self.home_of(dst) {
                 // Each chunk begins with the word from before the loop, which the first one replaces.
-                Class::Uniform | Class::Run(_) => {
+                Home::Uniform(at) => {
                     let copy = self.found.stack;
                     self.found.stack += 128;
                     self.found.copied.push((at, copy));
-                    (Bank::Vector, Home::Stack(copy + 64))
+                    Home::Stack(copy + 64)
                 }
+                home => home,
+            };
+            let bank = match home {
+                Home::Bits(_) => Bank::Mask,
+                _ => Bank::Vector,
             };
             let start = self.value(bank, Some(home));
             self.started.insert(start);
@@ -202,13 +204,7 @@ impl Select<'_> {
         let mut sources = vec![condition];
         for &reg in kept {
             let value = self.current[&reg];
-            let at = self.at(reg);
-            let home = match self.class(reg) {
-                Class::Bits => Home::Bits(at),
-                Class::Varying => Home::Lanes(at),
-                Class::Uniform | Class::Run(_) => Home::Uniform(at),
-            };
-            exit.kept.push((value, home));
+            exit.kept.push((value, self.home_of(reg)));
             sources.push(value);
         }
         self.found.exits.push(exit);

@@ -418,13 +418,19 @@ impl<'a> Select<'a> {
         }
     }
 
+    /// The place of a register.
+    pub(super) fn home_of(&self, reg: Reg) -> Home {
+        let at = self.at(reg);
+        match self.class(reg) {
+            Class::Bits => Home::Bits(at),
+            class if class.is_one_word() => Home::Uniform(at),
+            _ => Home::Lanes(at),
+        }
+    }
+
     /// Keeps what a register has for each lane in its place.
     fn keep(&mut self, reg: Reg, value: Value) {
-        let at = self.at(reg);
-        let home = match self.class(reg) {
-            Class::Bits => Home::Bits(at),
-            _ => Home::Lanes(at),
-        };
+        let home = self.home_of(reg);
         self.push(Kind::Keep(home), None, &[value]);
     }
 }
