@@ -309,7 +309,9 @@ impl Planner {
                 <= 1);
         for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
             for touch in touches {
-                self.check_not_lost(touch.buffer, self.span_of(touch, chunk.units, extent))?;
+                for span in self.pieces_of(touch, chunk.units, extent) {
+                    self.check_not_lost(touch.buffer, span)?;
+                }
             }
         }
         // First everything comes home, then it goes where it is needed, then the chunks run: a stream works in order, and
@@ -320,12 +322,14 @@ impl Planner {
         for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
             let memory = self.system.memory(chunk.device);
             for touch in touches.iter().filter(|touch| !touch.accumulates(private)) {
-                let span = self.span_of(touch, chunk.units, extent);
                 let buffer = touch.buffer;
-                home = home.and(self.bring(operation, buffer, memory, span, is_unfinished, plan));
-                if memory != MemoryId::HOST {
-                    let out = |missing: &MissingSpan| (buffer, memory, missing.span);
-                    outbound.extend(self.missing.iter().map(out));
+                for span in self.pieces_of(touch, chunk.units, extent) {
+                    let brought = self.bring(operation, buffer, memory, span, is_unfinished, plan);
+                    home = home.and(brought);
+                    if memory != MemoryId::HOST {
+                        let out = |missing: &MissingSpan| (buffer, memory, missing.span);
+                        outbound.extend(self.missing.iter().map(out));
+                    }
                 }
             }
         }
@@ -391,17 +395,18 @@ impl Planner {
         let run = self.next(Some(chunk.device));
         let first = plan.depends_on.len();
         for touch in touches.iter().filter(|touch| accumulated(touch).is_none()) {
-            let span = self.span_of(touch, chunk.units, extent);
-            let account = self.account(touch.buffer);
-            if touch.writes {
-                account
-                    .order
-                    .write(run, memory, span, is_unfinished, &mut plan.depends_on);
-                account.coherence.written(memory, span);
-            } else {
-                account
-                    .order
-                    .read(run, memory, span, is_unfinished, &mut plan.depends_on);
+            for span in self.pieces_of(touch, chunk.units, extent) {
+                let account = self.account(touch.buffer);
+                if touch.writes {
+                    account
+                        .order
+                        .write(run, memory, span, is_unfinished, &mut plan.depends_on);
+                    account.coherence.written(memory, span);
+                } else {
+                    account
+                        .order
+                        .read(run, memory, span, is_unfinished, &mut plan.depends_on);
+                }
             }
         }
         let action = Action::Run {
@@ -456,7 +461,8 @@ impl Planner {
             .iter()
             .filter(|touch| matches!(touch.access, Some(Access::Accumulate(_))))
         {
-            self.check_not_lost(touch.buffer, self.span_of(touch, chunk.units, extent))?;
+            let len = self.coherence(touch.buffer).len();
+            self.check_not_lost(touch.buffer, Span::new(0, len))?;
         }
         self.combine(
             operation,
@@ -485,7 +491,7 @@ impl Planner {
     ) -> Result<(), LostInput> {
         let combined = |touch: &&Touch| matches!(touch.access, Some(Access::Accumulate(_)));
         for touch in touches.iter().filter(combined) {
-            let all = self.span_of(touch, chunk.units, extent);
+            let all = Span::new(0, self.coherence(touch.buffer).len());
             self.bring(
                 operation,
                 touch.buffer,
@@ -499,7 +505,7 @@ impl Planner {
         let first = plan.depends_on.len();
         plan.depends_on.push(run);
         for touch in touches.iter().filter(combined) {
-            let all = self.span_of(touch, chunk.units, extent);
+            let all = Span::new(0, self.coherence(touch.buffer).len());
             let account = self.account(touch.buffer);
             account
                 .order
@@ -512,12 +518,13 @@ impl Planner {
             .iter()
             .filter(|touch| touch.writes && !combined(touch))
         {
-            let span = self.span_of(touch, chunk.units, extent);
-            let account = self.account(touch.buffer);
-            account
-                .order
-                .write(by, memory, span, is_unfinished, &mut plan.depends_on);
-            account.coherence.written(memory, span);
+            for span in self.pieces_of(touch, chunk.units, extent) {
+                let account = self.account(touch.buffer);
+                account
+                    .order
+                    .write(by, memory, span, is_unfinished, &mut plan.depends_on);
+                account.coherence.written(memory, span);
+            }
         }
         let action = Action::Accumulate {
             group,
@@ -605,11 +612,12 @@ impl Planner {
             .iter()
             .filter(|touch| !matches!(touch.access, Some(Access::Accumulate(_))))
         {
-            let span = self.span_of(touch, chunk.units, extent);
-            each(
-                touch,
-                self.coherence(touch.buffer).count_missing(memory, span),
-            );
+            let coherence = self.coherence(touch.buffer);
+            let pieces = self.pieces_of(touch, chunk.units, extent);
+            let missing = pieces
+                .map(|span| coherence.count_missing(memory, span))
+                .sum();
+            each(touch, missing);
         }
     }
 
@@ -631,9 +639,9 @@ impl Planner {
             .filter(|touch| !matches!(touch.access, Some(Access::Accumulate(_))))
         {
             let of_one = element_bytes(touch);
-            let span = self.span_of(touch, Span::new(0, extent), extent);
-            self.coherence(touch.buffer)
-                .holders(span, |elements, memories| {
+            let coherence = self.coherence(touch.buffer);
+            for span in self.pieces_of(touch, Span::new(0, extent), extent) {
+                coherence.holders(span, |elements, memories| {
                     all += elements * of_one;
                     for memory in memories {
                         match self.system.owner(*memory) {
@@ -642,6 +650,7 @@ impl Planner {
                         }
                     }
                 });
+            }
         }
         for (device, held) in bytes.iter_mut().enumerate() {
             *held = match self.system.memory(DeviceId(device as u32)) {
@@ -720,13 +729,18 @@ impl Planner {
         }
     }
 
-    fn span_of(&self, touch: &Touch, units: Span, extent: u64) -> Span {
+    /// The elements that a chunk touches.
+    fn pieces_of(
+        &self,
+        touch: &Touch,
+        units: Span,
+        extent: u64,
+    ) -> impl Iterator<Item = Span> + use<> {
         let len = self.coherence(touch.buffer).len();
-        let Some(access) = touch.access else {
-            return Span::new(0, len);
-        };
-        let elements = access.elements(units, extent, len);
-        elements.expect("an uneven pattern is refused when the dispatch is bound")
+        let access = touch.access.unwrap_or(Access::All);
+        let pieces = access.pieces(units, extent, len);
+        let pieces = pieces.expect("an uneven pattern is refused when the dispatch is bound");
+        pieces.into_iter().filter(|piece| !piece.is_empty())
     }
 
     fn account(&mut self, buffer: BufferId) -> &mut Account {

@@ -17,7 +17,7 @@ pub use virtual_device::VirtualDevice;
 use crate::buffer::Storage;
 use crate::check::Findings;
 use crate::id::BufferId;
-use crate::kernel::Kernel;
+use crate::kernel::{Access, Kernel};
 use crate::range::Chunk;
 use crate::span::Span;
 use std::fmt;
@@ -118,6 +118,19 @@ pub struct Run {
     pub chunk: Chunk,
     /// What is bound, one for each binding of the kernel's facts.
     pub bound: Arc<[Bound]>,
+    /// The access pattern of each of them in this dispatch; nothing for values, and for a buffer that is written nobody
+    /// knows where, of which there is one chunk only.
+    pub accesses: Arc<[Option<Access>]>,
+}
+
+impl Run {
+    /// Whether the chunk may be cut further: everything that is written has a pattern that allows it.
+    #[must_use]
+    pub fn is_divisible(&self) -> bool {
+        let pairs = self.bound.iter().zip(&*self.accesses);
+        let mut buffers = pairs.filter(|(bound, _)| bound.buffer().is_some());
+        buffers.all(|(_, access)| access.is_some())
+    }
 }
 
 /// What is bound to one variable.

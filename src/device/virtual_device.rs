@@ -166,6 +166,7 @@ impl VirtualDevice {
             kernel: run.kernel.clone(),
             chunk: run.chunk,
             bound: bound.into(),
+            accesses: run.accesses.clone(),
         };
         self.cores.run(&self.info.name, &run)
     }

@@ -5,6 +5,7 @@
 //! Invariant: two disjoint chunks never map to a common element of a binding that is written, but for `Accumulate`.
 
 use crate::span::Span;
+use smallvec::SmallVec;
 use std::fmt;
 
 /// Which elements of a buffer a chunk touches.
@@ -18,6 +19,12 @@ pub enum Access {
     /// Each unit reads the elements it owns and those of this many units on either side, as far as there are any: the
     /// halo of a stencil. Read only.
     Neighborhood(u64),
+    /// As [`Access::Neighborhood`], but the first unit and the last are neighbours too: the halo of a stencil on a ring or
+    /// on a torus. Read only.
+    Wrapped(u64),
+    /// Each block of units touches elements at a distance of its own: one for each workgroup, rows with a halo that is no
+    /// whole unit, elements that several invocations share. May be read, and written where no two blocks meet.
+    Strided(Strided),
     /// Every invocation may read every element. Read only.
     All,
     /// Every invocation may combine a value into every element, with an operation whose order doesn't matter, and
@@ -25,6 +32,57 @@ pub enum Access {
     /// runtime combines the copies into what was there.
     Accumulate(Combine),
 }
+
+/// Elements of blocks of units: block `b` touches the elements from `stride * b + from` to before `stride * b + to`, as far
+/// as the buffer has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Strided {
+    /// Units of the range's slowest dimension in a block. Chunks are cut between blocks, so the workgroup is a multiple of
+    /// this many units.
+    pub units: u64,
+    /// Elements from those of one block to those of the next; negative if they come the other way around.
+    pub stride: i64,
+    /// Where the elements of the first block begin.
+    pub from: i64,
+    /// Where they end.
+    pub to: i64,
+}
+
+impl Strided {
+    /// Whether no two blocks touch a common element, so that it may be written.
+    #[must_use]
+    pub fn is_disjoint(&self) -> bool {
+        i128::from(self.to) - i128::from(self.from) <= i128::from(self.stride).abs()
+    }
+
+    /// The elements that the blocks of `units` touch in a buffer of `elements`.
+    fn elements(&self, units: Span, elements: u64) -> Span {
+        if units.is_empty() || self.units == 0 {
+            return Span::new(0, 0);
+        }
+        let (stride, len) = (i128::from(self.stride), i128::from(elements));
+        let first = stride * i128::from(units.start / self.units);
+        let last = stride * i128::from((units.end - 1) / self.units);
+        let start = (first.min(last) + i128::from(self.from)).clamp(0, len);
+        let end = (first.max(last) + i128::from(self.to)).clamp(start, len);
+        Span::new(start as u64, end as u64)
+    }
+
+    /// The pattern where so many elements are counted as one, if it can be said in those.
+    pub(crate) fn in_groups_of(&self, together: u64) -> Option<Self> {
+        let together = together as i64;
+        let divided = |number: i64| (number % together == 0).then(|| number / together);
+        Some(Self {
+            units: self.units,
+            stride: divided(self.stride)?,
+            from: divided(self.from)?,
+            to: divided(self.to)?,
+        })
+    }
+}
+
+/// The elements that a chunk touches: one span, or two where a halo goes around the end.
+pub type Pieces = SmallVec<[Span; 2]>;
 
 /// The operations that [`Access::Accumulate`] combines values with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,10 +131,30 @@ impl Access {
     ///
     /// If the pattern needs the elements to be shared evenly among the units, and they aren't.
     pub fn elements(self, units: Span, extent: u64, elements: u64) -> Result<Span, Uneven> {
+        let pieces = self.pieces(units, extent, elements)?;
+        Ok(match pieces.as_slice() {
+            [] => Span::new(0, 0),
+            [only] => *only,
+            [first, .., last] => Span::new(first.start, last.end),
+        })
+    }
+
+    /// As [`Access::elements`], in as many spans as it takes to leave out what lies between. They don't overlap, and are in
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// If the pattern needs the elements to be shared evenly among the units, and they aren't.
+    pub fn pieces(self, units: Span, extent: u64, elements: u64) -> Result<Pieces, Uneven> {
         let halo = match self {
             Access::OneToOne => 0,
-            Access::Neighborhood(halo) => halo,
-            Access::All | Access::Accumulate(_) => return Ok(Span::new(0, elements)),
+            Access::Neighborhood(halo) | Access::Wrapped(halo) => halo,
+            Access::All | Access::Accumulate(_) => {
+                return Ok(Pieces::from_slice(&[Span::new(0, elements)]));
+            }
+            Access::Strided(strided) => {
+                return Ok(Pieces::from_slice(&[strided.elements(units, elements)]));
+            }
         };
         if extent == 0 || !elements.is_multiple_of(extent) {
             return Err(Uneven {
@@ -84,12 +162,36 @@ impl Access {
                 units: extent,
             });
         }
-        let touched = if units.is_empty() {
-            units
+        let all = Span::new(0, extent);
+        let mut touched = Pieces::new();
+        let is_around = matches!(self, Access::Wrapped(_));
+        if units.is_empty() {
+            touched.push(units);
+        } else if is_around && halo.saturating_mul(2).saturating_add(units.len()) >= extent {
+            touched.push(all);
+        } else if is_around && units.start < halo {
+            touched.push(Span::new(0, units.end + halo));
+            touched.push(Span::new(units.start + extent - halo, extent));
+        } else if is_around && units.end + halo > extent {
+            touched.push(Span::new(0, units.end + halo - extent));
+            touched.push(Span::new(units.start - halo, extent));
         } else {
-            units.grown(halo, Span::new(0, extent))
-        };
-        Ok(touched.scaled(elements / extent))
+            touched.push(units.grown(halo, all));
+        }
+        for piece in &mut touched {
+            *piece = piece.scaled(elements / extent);
+        }
+        Ok(touched)
+    }
+
+    /// Whether a buffer that is written may have the pattern: no element is given to two chunks.
+    #[must_use]
+    pub fn may_be_written(self) -> bool {
+        match self {
+            Access::OneToOne | Access::Accumulate(_) => true,
+            Access::Strided(strided) => strided.is_disjoint(),
+            Access::Neighborhood(_) | Access::Wrapped(_) | Access::All => false,
+        }
     }
 }
 
@@ -182,6 +284,62 @@ mod tests {
             access.elements(Span::new(5, 10), 10, 10),
             Ok(Span::new(3, 10))
         );
+    }
+
+    #[test]
+    fn a_halo_goes_around_the_end() {
+        let pieces = |units: Span| {
+            Access::Wrapped(2)
+                .pieces(units, 10, 20)
+                .map(Pieces::into_vec)
+        };
+        assert_eq!(
+            pieces(Span::new(0, 3)),
+            Ok(vec![Span::new(0, 10), Span::new(16, 20)])
+        );
+        assert_eq!(
+            pieces(Span::new(7, 10)),
+            Ok(vec![Span::new(0, 4), Span::new(10, 20)])
+        );
+        assert_eq!(pieces(Span::new(3, 6)), Ok(vec![Span::new(2, 16)]));
+        assert_eq!(pieces(Span::new(1, 8)), Ok(vec![Span::new(0, 20)]));
+        assert_eq!(
+            Access::Wrapped(2).elements(Span::new(0, 3), 10, 20),
+            Ok(Span::new(0, 20))
+        );
+    }
+
+    #[test]
+    fn blocks_touch_their_own_and_what_is_beside_it() {
+        let sums = Strided {
+            units: 64,
+            stride: 1,
+            from: 0,
+            to: 1,
+        };
+        assert!(sums.is_disjoint());
+        let elements = |strided, units| Access::Strided(strided).elements(units, 1000, 16);
+        assert_eq!(elements(sums, Span::new(128, 256)), Ok(Span::new(2, 4)));
+        assert_eq!(elements(sums, Span::new(960, 1000)), Ok(Span::new(15, 16)));
+        let reversed = Strided {
+            units: 500,
+            stride: -8,
+            from: 8,
+            to: 16,
+        };
+        assert_eq!(elements(reversed, Span::new(0, 500)), Ok(Span::new(8, 16)));
+        assert_eq!(
+            elements(reversed, Span::new(500, 1000)),
+            Ok(Span::new(0, 8))
+        );
+        let wide = Strided {
+            units: 500,
+            stride: 8,
+            from: -1,
+            to: 9,
+        };
+        assert!(!wide.is_disjoint());
+        assert_eq!(elements(wide, Span::new(0, 500)), Ok(Span::new(0, 9)));
     }
 
     #[test]

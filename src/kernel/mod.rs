@@ -6,12 +6,15 @@
 //! Invariant: every access pattern that a kernel holds is one that its bindings allow.
 
 mod access;
+mod infer;
 mod native;
 pub mod rebase;
 mod reflect;
 mod values;
 
-pub use access::{Access, Combine, Uneven, Word};
+pub use access::{Access, Combine, Pieces, Strided, Uneven, Word};
+pub(crate) use infer::{Given, Proof};
+pub use infer::{Grounds, Obstacle, Pattern, Why};
 pub(crate) use native::Slot;
 pub use native::{Body, View, ViewMut};
 pub use reflect::{Binding, BindingKind, Element, Layout, Member, Usage};
@@ -115,6 +118,30 @@ pub enum KernelError {
         /// The pattern that was declared.
         access: Access,
     },
+    /// The code does something else than was declared.
+    #[error(
+        "`{name}` is declared `{access}`, but invocation ({}, {}, {}) {does} element {element}, and the elements of its \
+         workgroup are {allowed}; declare another pattern, or none, so that one is proven\n{excerpt}",
+        invocation[0], invocation[1], invocation[2]
+    )]
+    Contradicted {
+        /// The variable's name.
+        name: String,
+        /// The pattern that was declared.
+        access: Access,
+        /// What the invocation does: `reads` or `writes`.
+        does: &'static str,
+        /// The invocation's `global_invocation_id`.
+        invocation: [u64; 3],
+        /// The element that it touches.
+        element: u64,
+        /// The elements that the pattern gives to its workgroup.
+        allowed: crate::span::Span,
+        /// The line that does it.
+        line: u32,
+        /// The lines of the source around it.
+        excerpt: String,
+    },
     /// A binding that is never written was declared to accumulate.
     #[error("the kernel never writes `{name}`, so it can't be `{access}`")]
     AccumulatesNothing {
@@ -206,14 +233,17 @@ pub struct Facts {
     pub workgroup: [u32; 3],
     /// What the entry point binds, sorted by group and number.
     pub bindings: Vec<Binding>,
-    /// The pattern of each binding, in the same order: as declared; `All` for what is only read. Nothing for a value,
-    /// and for a buffer that is written with nothing declared: such a dispatch isn't split.
-    pub patterns: Vec<Option<Access>>,
+    /// The pattern that was declared for each binding, in the same order. What nothing is declared for is worked out for
+    /// each dispatch; see [`DispatchBuilder::patterns`](crate::DispatchBuilder::patterns).
+    pub declared: Vec<Option<Access>>,
     /// A hash of all that makes the compiled kernel what it is, the same in every process.
     pub key: u128,
     module: Arc<Module>,
     info: Arc<ModuleInfo>,
     entry_index: usize,
+    source: Arc<str>,
+    has_native: bool,
+    proofs: Arc<infer::Proofs>,
 }
 
 impl Facts {
@@ -336,10 +366,12 @@ impl Kernel {
         self.settled(&declared)
     }
 
-    /// Declares how a buffer is accessed, so that a dispatch can be split and only what a device needs is copied.
+    /// Declares how a buffer is accessed, where that can't be proven from the code; see
+    /// [`DispatchBuilder::patterns`](crate::DispatchBuilder::patterns) for what can.
     ///
-    /// A declaration is a promise: a kernel that reaches other elements than it allows computes with old values there. A
-    /// checked runtime says where one does; see [`Builder::checked`](crate::Builder::checked).
+    /// A declaration is a promise, and goes before what is proven: a kernel that reaches other elements than it allows
+    /// computes with old values there. A dispatch that certainly would is refused, and a checked runtime says of every
+    /// other where it does; see [`Builder::checked`](crate::Builder::checked).
     ///
     /// # Errors
     ///
@@ -376,15 +408,14 @@ impl Kernel {
             .collect()
     }
 
-    /// The patterns that differ from what would hold with nothing declared.
+    /// The patterns that were declared.
     fn declared(&self) -> Vec<(String, Access)> {
         let Ok(facts) = &self.facts else {
             return Vec::new();
         };
-        let pairs = facts.bindings.iter().zip(&facts.patterns);
+        let pairs = facts.bindings.iter().zip(&facts.declared);
         pairs
-            .filter(|(binding, pattern)| **pattern != undeclared(binding.kind))
-            .filter_map(|(binding, pattern)| Some((binding.name.clone(), (*pattern)?)))
+            .filter_map(|(binding, declared)| Some((binding.name.clone(), (*declared)?)))
             .collect()
     }
 
@@ -435,10 +466,7 @@ impl Kernel {
             .ok_or(KernelError::NoEntry)?;
         let workgroup = module.entry_points[entry].workgroup_size;
         let bindings = reflect::bindings(&module, &info, entry, &self.source)?;
-        let mut patterns: Vec<_> = bindings
-            .iter()
-            .map(|binding| undeclared(binding.kind))
-            .collect();
+        let mut patterns = vec![None; bindings.len()];
         for (name, access) in declared {
             // Another entry point may bind less: a declaration of what it doesn't bind is dropped.
             if let Some(place) = bindings.iter().position(|binding| binding.name == *name) {
@@ -451,11 +479,14 @@ impl Kernel {
             entry: name,
             workgroup,
             bindings,
-            patterns,
+            declared: patterns,
             key,
             module: Arc::new(module.into_owned()),
             info: Arc::new(info.into_owned()),
             entry_index: entry,
+            source: self.source.clone(),
+            has_native: self.native.is_some(),
+            proofs: Arc::default(),
         })
     }
 
@@ -493,11 +524,6 @@ impl fmt::Debug for Kernel {
     }
 }
 
-/// The pattern of a binding for which nothing is declared.
-fn undeclared(kind: BindingKind) -> Option<Access> {
-    (kind == BindingKind::Storage(Usage::Read)).then_some(Access::All)
-}
-
 /// Whether the binding allows the pattern.
 fn check(binding: &Binding, access: Access) -> Result<(), KernelError> {
     let name = || binding.name.clone();
@@ -505,14 +531,15 @@ fn check(binding: &Binding, access: Access) -> Result<(), KernelError> {
         return Err(KernelError::AccessOfValue { name: name() });
     };
     match access {
-        Access::OneToOne => Ok(()),
-        Access::Neighborhood(_) | Access::All if usage.writes() => {
-            Err(KernelError::WritesSharedElements {
-                name: name(),
-                access,
-            })
-        }
-        Access::Neighborhood(_) | Access::All => Ok(()),
+        _ if usage.writes() && !access.may_be_written() => Err(KernelError::WritesSharedElements {
+            name: name(),
+            access,
+        }),
+        Access::OneToOne
+        | Access::Neighborhood(_)
+        | Access::Wrapped(_)
+        | Access::Strided(_)
+        | Access::All => Ok(()),
         Access::Accumulate(_) if !usage.writes() => Err(KernelError::AccumulatesNothing {
             name: name(),
             access,

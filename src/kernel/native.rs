@@ -4,7 +4,7 @@
 //!
 //! Invariant: a body sees the elements that its access patterns allow and no others, and those it may write it sees alone.
 
-use super::{BindingKind, Facts};
+use super::Facts;
 use crate::range::{Chunk, Range};
 use bytemuck::Pod;
 use std::cell::Cell;
@@ -240,7 +240,9 @@ impl super::Kernel {
     /// Gives the kernel a hand-written CPU body.
     ///
     /// The closure is called for parts of the range, on several threads at once; see [`Body`]. It must do what the WGSL
-    /// does, for exactly the invocations of the part: workgroups that reach past the range are cut.
+    /// does, for exactly the invocations of the part: workgroups that reach past the range are cut. What it reads is up to
+    /// it, so a buffer that is only read is there in full unless a pattern is declared; one that is written is there as far
+    /// as the WGSL writes it, if that can be proven.
     ///
     /// ```
     /// use divvy::{Access, Kernel};
@@ -263,25 +265,17 @@ impl super::Kernel {
     #[must_use]
     pub fn native(mut self, body: impl Fn(&Body<'_>) + Send + Sync + 'static) -> Self {
         self.native = Some(Arc::new(body));
+        if let Ok(facts) = &mut self.facts {
+            // What was proven of the WGSL needn't hold for what the body reads.
+            let mut known = Facts::clone(facts);
+            (known.has_native, known.proofs) = (true, Arc::default());
+            *facts = Arc::new(known);
+        }
         self
     }
 
     /// The hand-written CPU body, if there is one.
     pub(crate) fn native_body(&self) -> Option<&Native> {
         self.native.as_ref()
-    }
-}
-
-impl Facts {
-    /// Whether a dispatch may be cut in parts: everything that is written has a pattern that allows it.
-    #[must_use]
-    pub fn is_divisible(&self) -> bool {
-        self.bindings
-            .iter()
-            .zip(&self.patterns)
-            .all(|(binding, pattern)| match binding.kind {
-                BindingKind::Uniform => true,
-                BindingKind::Storage(_) => pattern.is_some(),
-            })
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::range::{Chunk, Range};
 
 const STENCIL: &str = "
     struct Step { width: u32, rate: f32, wind: vec3<f32>, strength: f32 }
@@ -186,20 +187,13 @@ fn textures_are_refused_by_name() {
 }
 
 #[test]
-fn undeclared_reads_are_all_and_undeclared_writes_are_unsplit() {
-    let kernel = stencil();
-    let all = Some(Access::All);
-    assert_eq!(facts(&kernel).patterns, [None, all, None, all, None]);
-}
-
-#[test]
 fn a_declaration_survives_further_refinement() {
     let kernel = stencil()
         .access("next", Access::OneToOne)
         .expect("it may be")
         .constant("TILE", 4)
         .expect("it fits");
-    assert_eq!(facts(&kernel).patterns[2], Some(Access::OneToOne));
+    assert_eq!(facts(&kernel).declared[2], Some(Access::OneToOne));
 }
 
 #[test]
@@ -258,7 +252,9 @@ fn sums_of_64_bits_are_neither_accumulated_nor_split_unasked() {
         let sums = binding(&kernel, "sums");
         assert_eq!(sums.kind, BindingKind::Storage(Usage::Update));
         assert_eq!(sums.layout.element.word, None);
-        assert_eq!(facts(&kernel).patterns, [None], "it runs on one device");
+        let range = Chunk::whole(Range::from(1000), [1; 3]);
+        let proof = facts(&kernel).proof(&range, &[Given::Buffer(800)]);
+        assert_eq!(*proof.accesses, [None], "it runs on one device");
         let access = Access::Accumulate(Combine::Add);
         assert_eq!(
             kernel.access("sums", access).unwrap_err(),

@@ -25,6 +25,7 @@ use std::collections::HashMap;
 pub(crate) struct Watch<'a> {
     checks: &'a Checks,
     facts: &'a Facts,
+    accesses: &'a [Option<Pattern>],
     source: &'a str,
     chunk: Chunk,
     /// How many words each binding has.
@@ -100,10 +101,11 @@ enum Kind {
 }
 
 impl<'a> Watch<'a> {
-    /// For a dispatch of a checked program over the whole of its range, with what it binds.
+    /// For a dispatch of a checked program over the whole of its range, with what it binds and the patterns of that.
     pub(crate) fn new(
         program: &'a Program,
         facts: &'a Facts,
+        accesses: &'a [Option<Pattern>],
         source: &'a str,
         chunk: Chunk,
         banks: &[Bank],
@@ -128,6 +130,7 @@ impl<'a> Watch<'a> {
         Some(Self {
             checks,
             facts,
+            accesses,
             source,
             chunk,
             words: banks.iter().map(|bank| bank.len as u32).collect(),
@@ -275,22 +278,13 @@ impl<'a> Watch<'a> {
     /// Whether the declared pattern of a binding gives the number to the invocation.
     fn pattern(&mut self, bound: usize, variable: &Watched, access: Access, site: u32) {
         let lane = access.lane;
-        let halo = match self.facts.patterns[bound] {
-            Some(Pattern::OneToOne) => 0,
-            Some(Pattern::Neighborhood(halo)) => halo,
-            _ => return,
+        let declared = match self.accesses[bound] {
+            None | Some(Pattern::All | Pattern::Accumulate(_)) => return,
+            Some(declared) => declared,
         };
-        let extent = self.chunk.range.extents()[self.chunk.slowest];
-        // Invocations past the range are always run with the last of it.
-        let unit = u64::from(self.invocation(self.group, lane).global[self.chunk.slowest]);
-        let unit = unit.min(extent - 1);
-        let per_unit = (2 * u64::from(self.words[bound]) / extent).max(1);
-        let own = Span::new(unit, unit + 1).grown(halo, Span::new(0, extent));
-        let place = access.at / per_unit;
-        if own.contains(Span::new(place, place + 1)) || self.failed[lane as usize].pattern {
+        if self.failed[lane as usize].pattern {
             return;
         }
-        self.failed[lane as usize].pattern = true;
         let layout = &self.facts.bindings[bound].layout;
         let is_array = layout.type_name != layout.element.type_name;
         let halves = if is_array {
@@ -298,9 +292,38 @@ impl<'a> Watch<'a> {
         } else {
             2
         };
-        let reach = place.abs_diff(unit);
-        let declared = self.facts.patterns[bound].unwrap_or(Pattern::All);
-        let allowed = own.scaled(per_unit);
+        let extent = self.chunk.range.extents()[self.chunk.slowest];
+        // Invocations past the range are always run with the last of it.
+        let unit = u64::from(self.invocation(self.group, lane).global[self.chunk.slowest]);
+        let unit = unit.min(extent - 1);
+        let all = 2 * u64::from(self.words[bound]);
+        let per_unit = (all / extent).max(1);
+        // Patterns of units are looked at in units, so that an element may be shared among them; others in elements.
+        let (own, place, count, scale) = match declared {
+            Pattern::Strided(strided) => {
+                let first = unit / strided.units * strided.units;
+                let own = Span::new(first, (first + strided.units).min(extent));
+                let halves = (layout.element.stride / 2).max(1);
+                (own, access.at / halves, all / halves, halves)
+            }
+            _ => (
+                Span::new(unit, unit + 1),
+                access.at / per_unit,
+                extent,
+                per_unit,
+            ),
+        };
+        let Ok(pieces) = declared.pieces(own, extent, count) else {
+            return;
+        };
+        let is_own = |piece: &Span| piece.contains(Span::new(place, place + 1));
+        if pieces.iter().any(is_own) {
+            return;
+        }
+        self.failed[lane as usize].pattern = true;
+        let reach = (access.at / per_unit).abs_diff(unit);
+        let allowed = pieces.first().copied().unwrap_or_default();
+        let allowed = allowed.scaled(scale);
         let key = Key::new(Kind::Pattern, site);
         if self.is_told(key) {
             if let Some(known) = self.known.get(&key)
@@ -327,7 +350,7 @@ impl<'a> Watch<'a> {
 
     /// Whether an operation on what accumulates is the one that was declared.
     fn accumulation(&mut self, bound: usize, access: Access, update: Option<Update>, site: u32) {
-        let Some(Pattern::Accumulate(declared)) = self.facts.patterns[bound] else {
+        let Some(Pattern::Accumulate(declared)) = self.accesses[bound] else {
             return;
         };
         let why = match (access.does, update) {

@@ -10,7 +10,6 @@ use super::operation::{Dispatch, Operation, Resolved};
 use super::state::{Known, State};
 use crate::error::Error;
 use crate::id::DeviceId;
-use crate::kernel::BindingKind;
 use crate::plan::Placed;
 use crate::profile::Key;
 use crate::range::Range;
@@ -319,18 +318,17 @@ fn alone(device: usize, extent: u64, placed: &mut Vec<Placed>) {
 }
 
 fn why_whole(dispatch: &Dispatch) -> String {
-    let facts = &dispatch.facts;
-    let mut bindings = facts.bindings.iter().zip(&facts.patterns);
-    let undeclared = bindings.find(|(binding, pattern)| {
-        pattern.is_none() && matches!(binding.kind, BindingKind::Storage(_))
-    });
-    let Some((binding, _)) = undeclared else {
+    let Some((name, obstacle)) = dispatch.facts.obstacle_of(&dispatch.proof) else {
         return "not split: elements of 2 bytes are written two to a word, and a unit of the range has an odd number of \
                 them; give each invocation two, or rows of an even length"
             .to_owned();
     };
-    let name = &binding.name;
+    let at = match obstacle.line {
+        0 => String::new(),
+        line => format!(" in line {line}"),
+    };
     format!(
-        "not split: `{name}` is written and nothing says where; declare it with `.access(\"{name}\", ...)`"
+        "not split: `{name}` is written{at} where it can't be proven that parts of the range don't meet: {obstacle}\n  \
+         if they don't, declare it with `.access(\"{name}\", ...)`"
     )
 }

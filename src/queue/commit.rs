@@ -174,10 +174,10 @@ pub(super) fn for_written(
             && !(accumulates && accumulated == Accumulated::InPrivate)
         {
             let len = buffer.committed.len();
-            act(
-                buffer,
-                elements(touch.access, units, dispatch.extent(), len),
-            );
+            let span = elements(touch.access, units, dispatch.extent(), len);
+            if !span.is_empty() {
+                act(buffer, span);
+            }
         }
     }
 }

@@ -404,6 +404,7 @@ impl Shared {
                             kernel: dispatch.kernel.clone(),
                             chunk,
                             bound,
+                            accesses: dispatch.accesses.clone(),
                         }),
                         name,
                     );

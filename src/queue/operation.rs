@@ -10,7 +10,7 @@ use crate::check::Findings;
 use crate::device::Bound;
 use crate::error::{Error, Result};
 use crate::id::{BufferId, CommandId};
-use crate::kernel::{Facts, Kernel};
+use crate::kernel::{Access, Facts, Kernel, Proof};
 use crate::plan::{Placed, Touch};
 use crate::range::Chunk;
 use crate::span::Span;
@@ -93,6 +93,9 @@ pub(crate) struct Dispatch {
     /// The whole range.
     pub(crate) chunk: Chunk,
     pub(crate) bound: Arc<[Bound]>,
+    /// The access pattern of each of them, and how that is known.
+    pub(crate) accesses: Arc<[Option<Access>]>,
+    pub(crate) proof: Arc<Proof>,
     pub(crate) touches: Vec<Touch>,
     pub(crate) policy: Resolved,
     /// For each device, why it can't run the dispatch.
@@ -115,7 +118,7 @@ impl Dispatch {
 
     /// Whether it is known of every buffer which elements a part of the range needs.
     pub(crate) fn is_divisible(&self) -> bool {
-        self.facts.is_divisible() && self.touches.iter().all(|touch| touch.access.is_some())
+        self.touches.iter().all(|touch| touch.access.is_some())
     }
 
     /// Invocations of the range in a unit.

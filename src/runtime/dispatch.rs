@@ -8,12 +8,13 @@ use super::{Buffer, Runtime};
 use crate::device::{Bound, DeviceInfo, Home};
 use crate::error::{Error, Result};
 use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
-use crate::kernel::{Access, Binding, BindingKind, Facts, Kernel, Word};
+use crate::kernel::{Access, Binding, BindingKind, Facts, Kernel, Pattern, Proof, Word};
 use crate::plan::Touch;
 use crate::queue::{Completion, Dispatch, Hold, Report, Request, Resolved};
 use crate::range::{Chunk, Range};
 use crate::split::Policy;
 use bytemuck::Pod;
+use smallvec::SmallVec;
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
@@ -47,13 +48,15 @@ struct GivenBuffer {
 }
 
 impl GivenBuffer {
-    /// Whether what a unit of the range has ends within a word.
-    fn shares_words(&self, access: Access, chunk: &Chunk) -> bool {
+    /// The pattern of the words that the queue takes for elements, if what a unit of the range has doesn't end within one.
+    fn in_words(&self, access: Access, chunk: &Chunk) -> Option<Access> {
         let words = self.len / self.together;
-        self.together > 1
-            && access
-                .elements(chunk.units, chunk.units.end, words)
-                .is_err()
+        let access = match access {
+            Access::Strided(strided) => Access::Strided(strided.in_groups_of(self.together)?),
+            other => other,
+        };
+        let is_even = access.elements(chunk.units, chunk.units.end, words).is_ok();
+        is_even.then_some(access)
     }
 }
 
@@ -132,10 +135,59 @@ impl<'a> DispatchBuilder<'a> {
         Ok(Event { completion })
     }
 
+    /// How the dispatch accesses each buffer that it binds: as declared, or as proven from the kernel's code for this range,
+    /// these buffers and values, or, where that can't be, what stood in the way and in which line.
+    ///
+    /// # Errors
+    ///
+    /// As [`DispatchBuilder::submit`].
+    pub fn patterns(&self) -> Result<Vec<Pattern>> {
+        let facts = self.kernel.facts()?;
+        let chunk = check_range(self.range, facts.workgroup)?;
+        let proof = self.proof(facts, &chunk)?;
+        Ok(facts.patterns(&proof))
+    }
+
+    /// What is known of how the dispatch accesses its buffers.
+    fn proof(&self, facts: &Facts, chunk: &Chunk) -> Result<Arc<Proof>> {
+        let mut known: SmallVec<[Option<crate::kernel::Given<'_>>; 8]> =
+            SmallVec::from_elem(None, facts.bindings.len());
+        for (name, given) in &self.given {
+            let place = facts.find(name)?;
+            let binding = &facts.bindings[place];
+            known[place] = Some(match given {
+                Given::Value { bytes, rust } => {
+                    binding.check_value(bytes, rust)?;
+                    crate::kernel::Given::Value(bytes)
+                }
+                Given::Buffer(buffer) => {
+                    self.check_buffer(binding, facts.declared[place], buffer, chunk)?;
+                    crate::kernel::Given::Buffer(buffer.hold.storage.bytes())
+                }
+            });
+        }
+        let unbound = facts.bindings.iter().zip(&known);
+        let unbound = unbound.filter(|(_, known)| known.is_none());
+        let names: Vec<_> = unbound.map(|(binding, _)| binding.name.clone()).collect();
+        if !names.is_empty() {
+            return Err(Error::Unbound { names });
+        }
+        let known: SmallVec<[crate::kernel::Given<'_>; 8]> = known.into_iter().flatten().collect();
+        Ok(facts.proof(chunk, &known))
+    }
+
     /// The dispatch, checked.
     fn request(self) -> Result<Request> {
         let facts = self.kernel.facts()?.clone();
         let chunk = check_range(self.range, facts.workgroup)?;
+        let proof = self.proof(&facts, &chunk)?;
+        // A checked runtime says more of it, and of every other fault.
+        if !self.runtime.inner.is_checked
+            && let Some((place, declared, found)) = &proof.contradiction
+        {
+            return Err(facts.contradicted(*place, *declared, found).into());
+        }
+        let mut accesses: Option<Vec<Option<Access>>> = None;
         let mut bound: Vec<Option<Bound>> = vec![None; facts.bindings.len()];
         let mut touches = Vec::new();
         let mut names: Vec<&str> = Vec::new();
@@ -144,8 +196,7 @@ impl<'a> DispatchBuilder<'a> {
             let place = facts.find(name)?;
             let binding = &facts.bindings[place];
             match given {
-                Given::Value { bytes, rust } => {
-                    binding.check_value(bytes, rust)?;
+                Given::Value { bytes, .. } => {
                     let mut padded = bytes.clone();
                     // Devices take values in words.
                     let least = binding.layout.least_bytes.next_multiple_of(4);
@@ -153,14 +204,18 @@ impl<'a> DispatchBuilder<'a> {
                     bound[place] = Some(Bound::Value(padded.into()));
                 }
                 Given::Buffer(buffer) => {
-                    let mut access = facts.patterns[place];
-                    self.check_buffer(binding, access, buffer, &chunk)?;
+                    let mut access = proof.accesses[place];
                     let BindingKind::Storage(usage) = binding.kind else {
                         continue;
                     };
-                    if access.is_some_and(|access| buffer.shares_words(access, &chunk)) {
+                    if let Some(found) = access
+                        && buffer.together > 1
+                    {
                         // Devices would write to halves of a word: it is read whole, or written by one of them.
-                        access = (!usage.writes()).then_some(Access::All);
+                        let whole = (!usage.writes()).then_some(Access::All);
+                        access = buffer.in_words(found, &chunk).or(whole);
+                        accesses.get_or_insert_with(|| proof.accesses.to_vec())[place] =
+                            access.and(Some(found));
                     }
                     bound[place] = Some(Bound::Buffer(buffer.hold.storage.clone()));
                     touches.push(Touch {
@@ -173,15 +228,6 @@ impl<'a> DispatchBuilder<'a> {
                     holds.push(buffer.hold.clone());
                 }
             }
-        }
-        let unbound = facts
-            .bindings
-            .iter()
-            .zip(&bound)
-            .filter(|(_, bound)| bound.is_none());
-        let unbound: Vec<_> = unbound.map(|(binding, _)| binding.name.clone()).collect();
-        if !unbound.is_empty() {
-            return Err(Error::Unbound { names: unbound });
         }
         check_aliases(&mut touches, &names)?;
         let left_out = self.left_out(&facts, &chunk, &holds);
@@ -210,6 +256,8 @@ impl<'a> DispatchBuilder<'a> {
             facts,
             chunk,
             bound,
+            accesses: accesses.map_or_else(|| proof.accesses.clone(), Into::into),
+            proof,
             touches,
             policy,
             left_out,

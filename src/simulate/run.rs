@@ -172,6 +172,8 @@ impl<'a> Simulation<'a> {
             chunk: Chunk::whole(Range::from(load.extent), facts.workgroup),
             facts,
             bound: Vec::new().into(),
+            accesses: Vec::new().into(),
+            proof: Arc::default(),
             touches,
             policy: self.policy.clone(),
             left_out: vec![None; self.streams.len()],

@@ -10,8 +10,10 @@ mod random;
 mod shrink;
 mod tree;
 
+use divvy::device::VirtualDevice;
 use divvy::device::gpu::{FoundGpu, find_gpus};
-use divvy::{Kernel, Runtime};
+use divvy::device::virtual_device::Script;
+use divvy::{Kernel, Policy, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
 use oracle::Memory;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -118,13 +120,26 @@ fn check(runtime: &Runtime, seed: u64, has_wide: bool) -> Result<(), Failed> {
     Err(text.into())
 }
 
-/// The kernels of a shard on the device of this name, which may have no atomics of 64 bits.
-fn shard(devices: &str, has_wide: bool, first: u64, count: u64, shard: u64) -> Result<(), Failed> {
-    let build = Runtime::builder()
+/// The kernels of a shard on the device of this name, which may have no atomics of 64 bits, and on so many virtual ones.
+fn shard(
+    (devices, virtuals): (&str, usize),
+    has_wide: bool,
+    first: u64,
+    count: u64,
+    shard: u64,
+) -> Result<(), Failed> {
+    let mut builder = Runtime::builder()
         .devices(devices)
         .threads(1)
-        .without_profile_dir()
-        .build();
+        .without_profile_dir();
+    if virtuals > 0 {
+        builder = builder.split(Policy::Fixed(vec![1.0; virtuals + 1]));
+    }
+    for i in 0..virtuals {
+        let device = VirtualDevice::new(&format!("virtual{i}"), Script::default());
+        builder = builder.device(device);
+    }
+    let build = builder.build();
     let runtime = build.map_err(|error| error.to_string())?;
     let (ended, ends) = mpsc::channel();
     let seeds = (shard..count).step_by(SHARDS as usize).map(|i| first + i);
@@ -164,7 +179,11 @@ fn main() {
     let mut trials = Vec::new();
     for i in 0..SHARDS {
         trials.push(Trial::test(format!("kernels{i}::cpu"), move || {
-            shard("cpu", true, first, count, i)
+            shard(("cpu", 0), true, first, count, i)
+        }));
+        // What is proven of a kernel lets it be split; of most nothing is, and they run whole.
+        trials.push(Trial::test(format!("kernels{i}::split"), move || {
+            shard(("cpu", 2), true, first, count, i)
         }));
         for gpu in 0..gpus.max(1) {
             let has_wide = found.get(gpu).is_some_and(FoundGpu::has_wide_atomics);
@@ -173,7 +192,7 @@ fn main() {
                     return Err("there is no GPU, and DIVVY_REQUIRE_GPU asks for one".into());
                 }
                 shard(
-                    &format!("gpu{gpu}"),
+                    (&format!("gpu{gpu}"), 0),
                     has_wide,
                     first,
                     count / PER_GPU_KERNEL,

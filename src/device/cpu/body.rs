@@ -47,8 +47,8 @@ pub(super) fn run_native(device: &str, run: &Run) -> Result<(), DeviceError> {
         native(&Body::new(facts, chunk, lender.slots(chunk, private)))
     };
     surviving(&facts.entry, || {
-        let accumulates = facts
-            .patterns
+        let accumulates = run
+            .accesses
             .iter()
             .any(|pattern| matches!(pattern, Some(Access::Accumulate(_))));
         if !accumulates {
@@ -153,7 +153,7 @@ impl Lender<'_> {
             slowest,
             units,
         } = self.run.chunk;
-        if !self.facts.is_divisible() {
+        if !self.run.is_divisible() {
             return vec![self.run.chunk];
         }
         let grain = u64::from(self.facts.workgroup[slowest]);
@@ -188,8 +188,8 @@ impl Lender<'_> {
             })
         };
         Accumulators(
-            self.facts
-                .patterns
+            self.run
+                .accesses
                 .iter()
                 .enumerate()
                 .filter_map(accumulator)
@@ -231,7 +231,7 @@ impl Lender<'_> {
                 }))));
             }
             let stride = binding.layout.element.stride;
-            let span = match self.facts.patterns[place] {
+            let span = match self.run.accesses[place] {
                 // Checked to be even when the dispatch was bound; whole elements, so that the stride divides.
                 Some(pattern) => pattern
                     .elements(chunk.units, extent, storage.bytes() / stride)
@@ -245,7 +245,7 @@ impl Lender<'_> {
                 Slot::Read(first, unsafe { storage.read(span) })
             } else {
                 // SAFETY: the queue lets nobody else touch what a chunk writes until the chunk has ended. A kernel that
-                // is divided writes by `OneToOne`, whose spans are disjoint for sub-chunks that share no unit.
+                // is divided writes by patterns whose spans are disjoint for sub-chunks that share no workgroup.
                 Slot::Write(Cell::new(Some((first, unsafe { storage.write(span) }))))
             }
         };

@@ -49,7 +49,14 @@ impl CheckedCpu {
         let banks = banks(name, run, &values)?;
         let found = surviving(&facts.entry, || {
             let blocks = Blocks::new(&program, &chunk);
-            let mut watch = Watch::new(&program, facts, kernel.source(), chunk, &banks);
+            let mut watch = Watch::new(
+                &program,
+                facts,
+                &run.accesses,
+                kernel.source(),
+                chunk,
+                &banks,
+            );
             let mut machine = Machine::new(&program, &banks, blocks.workgroups);
             for block in (0..blocks.count()).map(|block| blocks.at(block)) {
                 if let Some(watch) = &mut watch {

@@ -64,6 +64,11 @@ fn blur() -> Kernel {
     })
 }
 
+fn accesses(kernel: &Kernel) -> Arc<[Option<Access>]> {
+    let facts = kernel.facts().expect("it is complete");
+    facts.declared.clone().into()
+}
+
 fn run(kernel: &Kernel, units: Span, n: u64, buffers: &[&Arc<Storage>]) -> Task {
     let mut bound: Vec<_> = buffers
         .iter()
@@ -79,6 +84,7 @@ fn run(kernel: &Kernel, units: Span, n: u64, buffers: &[&Arc<Storage>]) -> Task 
         kernel: kernel.clone(),
         chunk,
         bound: bound.into(),
+        accesses: accesses(kernel),
     })
 }
 
@@ -193,8 +199,10 @@ fn workgroups_of_few_invocations_run_whole() {
          }",
     );
     let next = buffer(1, &[0; 12]);
+    let kernel = kernel.expect("it is valid");
     let task = Task::Run(Run {
-        kernel: kernel.expect("it is valid"),
+        accesses: accesses(&kernel),
+        kernel,
         chunk: Chunk {
             range: Range::from(12),
             slowest: 0,
@@ -222,6 +230,7 @@ mod contended {
                 Range::from(invocations),
                 kernel.facts().expect("it is complete").workgroup,
             ),
+            accesses: accesses(&kernel),
             kernel,
             bound: bound.collect(),
         });

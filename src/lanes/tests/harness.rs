@@ -104,7 +104,8 @@ fn run_checked(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec<Ve
     let banks: Vec<Bank> = buffers.iter_mut().map(Aligned::bank).collect();
     let extents: [u32; 3] = std::array::from_fn(|i| workgroups[i] * facts.workgroup[i]);
     let chunk = Chunk::whole(Range::from(extents), facts.workgroup);
-    let mut watch = Watch::new(&program, &facts, wgsl, chunk, &banks).expect("it is checked");
+    let mut watch =
+        Watch::new(&program, &facts, &facts.declared, wgsl, chunk, &banks).expect("it is checked");
     let mut machine = Machine::new(&program, &banks, workgroups);
     for index in 0..workgroups.iter().product() {
         let [x, y, _] = workgroups;

@@ -4,7 +4,8 @@
 
 use super::super::{Bank, Block, Layout, Machine, Program};
 use super::harness::Aligned;
-use crate::kernel::{Facts, Kernel};
+use crate::kernel::{BindingKind, Facts, Given, Kernel};
+use crate::range::{Chunk, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const SOURCES: &[&str] = &[
@@ -244,6 +245,22 @@ fn run(facts: &Facts, random: &mut Random) -> Result<(), String> {
             buffer.extend([GUARDED; GUARD]);
             buffers.push(buffer);
         }
+        // What can be proven of its indices is looked for too, for a range of some size.
+        let given = buffers.iter().zip(&facts.bindings);
+        let given: Vec<_> = given
+            .map(|(buffer, binding)| match binding.kind {
+                BindingKind::Uniform => Given::Value(bytemuck::cast_slice(&buffer[GUARD..])),
+                BindingKind::Storage(_) => Given::Buffer((buffer.len() - 2 * GUARD) as u64 * 4),
+            })
+            .collect();
+        let extents = [
+            1 + random.below(300),
+            1 + random.below(40),
+            1 + random.below(3),
+        ];
+        let whole = Chunk::whole(Range::from(extents), facts.workgroup);
+        let proof = facts.proof(&whole, &given);
+        assert_eq!(proof.accesses.len(), facts.bindings.len());
         let before = buffers;
         let mut buffers: Vec<Aligned> = before.iter().map(|words| Aligned::new(words)).collect();
         let bank = |buffer: &mut Aligned| {
