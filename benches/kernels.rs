@@ -7,7 +7,7 @@ mod workload;
 use bytemuck::{Pod, Zeroable};
 use criterion::{Criterion, criterion_group, criterion_main};
 use divvy::device::gpu::find_gpus;
-use divvy::{Access, Kernel, Policy, Runtime};
+use divvy::{Kernel, Policy, Runtime};
 use rayon::prelude::*;
 use std::time::Duration;
 use workload::raw::Raw;
@@ -91,12 +91,9 @@ fn pull(sources: &[[f32; 4]], here: &[[f32; 4]], velocity: &mut [[f32; 4]], step
     }
 }
 
-/// The kernel of an entry point, with the access patterns of what it binds.
-fn kernel(wgsl: &str, entry: &str, patterns: &[(&str, Access)]) -> Kernel {
+/// The kernel of an entry point.
+fn kernel(wgsl: &str, entry: &str) -> Kernel {
     let kernel = Kernel::from_wgsl(wgsl).and_then(|kernel| kernel.entry(entry));
-    let kernel = patterns.iter().fold(kernel, |kernel, (name, access)| {
-        kernel.and_then(|kernel| kernel.access(name, *access))
-    });
     kernel.expect("it is valid")
 }
 
@@ -387,12 +384,10 @@ fn kernels(criterion: &mut Criterion) {
         runtimes: runtimes(),
         raw: Raw::open(),
     };
-    let one_to_one = |name| (name, Access::OneToOne);
-    let saxpy = kernel(SAXPY, "saxpy", &["x", "y"].map(one_to_one));
-    let mandelbrot = kernel(MANDELBROT, "mandelbrot", &[one_to_one("steps")]);
-    let kick = kernel(GALAXY, "kick", &["here", "velocity"].map(one_to_one));
-    let near = ("old", Access::Neighborhood(1));
-    let heat = kernel(HEAT, "heat", &[near, one_to_one("next")]);
+    let saxpy = kernel(SAXPY, "saxpy");
+    let mandelbrot = kernel(MANDELBROT, "mandelbrot");
+    let kick = kernel(GALAXY, "kick");
+    let heat = kernel(HEAT, "heat");
     let mut rows = Vec::new();
     // Criterion's own filter, as in `cargo bench --bench kernels -- n-body`, applied before anything is prepared.
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));

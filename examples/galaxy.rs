@@ -3,7 +3,7 @@
 mod show;
 
 use bytemuck::{Pod, Zeroable};
-use divvy::{Access, Kernel};
+use divvy::Kernel;
 use show::{Options, Outcome, Picture};
 use std::path::{Path, PathBuf};
 
@@ -46,15 +46,8 @@ fn main() -> Outcome {
     let runtime = options.runtime()?;
 
     let source = Kernel::from_wgsl(include_str!("../shaders/galaxy.wgsl"))?;
-    let kick = source
-        .clone()
-        .entry("kick")?
-        .access("here", Access::OneToOne)?
-        .access("velocity", Access::OneToOne)?;
-    let drift = source
-        .entry("drift")?
-        .access("velocity", Access::OneToOne)?
-        .access("position", Access::OneToOne)?;
+    let kick = source.clone().entry("kick")?;
+    let drift = source.entry("drift")?;
 
     let (start_position, start_velocity) = two_galaxies(bodies, seed);
     let position = runtime.buffer_from(&start_position)?;

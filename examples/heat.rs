@@ -3,7 +3,7 @@
 mod show;
 
 use bytemuck::{Pod, Zeroable};
-use divvy::{Access, Kernel};
+use divvy::Kernel;
 use show::{Options, Outcome, Picture};
 use std::path::PathBuf;
 
@@ -36,9 +36,7 @@ fn main() -> Outcome {
     );
     let runtime = options.runtime()?;
 
-    let heat = Kernel::from_wgsl(include_str!("../shaders/heat.wgsl"))?
-        .access("old", Access::Neighborhood(1))? // a row needs the rows above and below it
-        .access("next", Access::OneToOne)?;
+    let heat = Kernel::from_wgsl(include_str!("../shaders/heat.wgsl"))?;
     let plate = Plate {
         width: size as u32,
         height: size as u32,

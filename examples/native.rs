@@ -8,8 +8,7 @@ fn main() -> divvy::Result<()> {
     let n = 1 << 20;
     let runtime = Runtime::new()?;
     let medians = Kernel::from_wgsl(include_str!("../shaders/native.wgsl"))?
-        .access("noisy", Access::Neighborhood(REACH as u64))?
-        .access("smoothed", Access::OneToOne)?
+        .access("noisy", Access::Neighborhood(REACH as u64))? // nobody can know it of what the body reads
         .native(|body| {
             let (noisy, mut smooth) = (body.read::<f32>("noisy"), body.write::<f32>("smoothed"));
             let last = body.range().extents()[0] as usize - 1;

@@ -1,13 +1,11 @@
 //! The smallest program: one kernel, split over every processor of the machine.
 
-use divvy::{Access, Kernel, Runtime};
+use divvy::{Kernel, Runtime};
 
 fn main() -> divvy::Result<()> {
     let n = 1 << 24;
     let runtime = Runtime::new()?; // the CPU and every GPU found
-    let saxpy = Kernel::from_wgsl(include_str!("../shaders/saxpy.wgsl"))?
-        .access("x", Access::OneToOne)? // which elements a part of the range touches
-        .access("y", Access::OneToOne)?;
+    let saxpy = Kernel::from_wgsl(include_str!("../shaders/saxpy.wgsl"))?;
     let x = runtime.buffer_from(&vec![1.0_f32; n])?;
     let y = runtime.buffer_from(&vec![2.0_f32; n])?;
 

@@ -6,19 +6,25 @@
 use divvy::device::gpu::find_gpus;
 use divvy::device::virtual_device::Script;
 use divvy::device::{DeviceKind, Home, VirtualDevice};
-use divvy::{Access, Buffer, Combine, Kernel, Policy, Runtime};
+use divvy::{Access, Buffer, DispatchBuilder, Kernel, Policy, Runtime};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::error::Error;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// A kernel with these access patterns.
-fn kernel(wgsl: &str, patterns: &[(&str, Access)]) -> Result<Kernel, divvy::KernelError> {
-    let mut kernel = Kernel::from_wgsl(wgsl)?;
-    for (name, access) in patterns {
-        kernel = kernel.access(name, *access)?;
+/// A dispatch of which it is known for every buffer which elements a part of the range touches, with nothing declared.
+trait Splittable: Sized {
+    fn splittable(self) -> Result<Self, Box<dyn Error>>;
+}
+
+impl Splittable for DispatchBuilder<'_> {
+    fn splittable(self) -> Result<Self, Box<dyn Error>> {
+        let patterns = self.patterns()?;
+        match patterns.iter().find(|pattern| pattern.access.is_none()) {
+            Some(unknown) => Err(format!("it can't be split: {unknown:?}").into()),
+            None => Ok(self),
+        }
     }
-    Ok(kernel)
 }
 
 /// Fails unless the buffer holds exactly these elements.
@@ -40,7 +46,7 @@ where
 
 /// `y = a x + y` at lengths that divide by nothing. The products and sums are exact in `f32`, so no rounding differs.
 fn saxpy(runtime: &Runtime) -> Outcome {
-    let saxpy = kernel(
+    let saxpy = Kernel::from_wgsl(
         "@group(0) @binding(0) var<uniform> a: f32;
          @group(0) @binding(1) var<storage, read> x: array<f32>;
          @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -48,7 +54,6 @@ fn saxpy(runtime: &Runtime) -> Outcome {
          fn saxpy(@builtin(global_invocation_id) id: vec3<u32>) {
              if id.x < arrayLength(&y) { y[id.x] = a * x[id.x] + y[id.x]; }
          }",
-        &[("x", Access::OneToOne), ("y", Access::OneToOne)],
     )?;
     for n in [1_usize, 2, 63, 64, 65, 997, 4096] {
         let x = runtime.buffer_from(&(0..n).map(|i| i as f32).collect::<Vec<_>>())?;
@@ -59,6 +64,7 @@ fn saxpy(runtime: &Runtime) -> Outcome {
                 .value("a", 2.0_f32)
                 .bind("x", &x)
                 .bind("y", &y)
+                .splittable()?
                 .run()?;
         }
         expect(
@@ -118,7 +124,7 @@ fn builtins(runtime: &Runtime) -> Outcome {
                 total,
             ]
         };
-        let ids = kernel(&wgsl, &[("seen", Access::OneToOne)])?;
+        let ids = Kernel::from_wgsl(&wgsl)?;
         let seen = runtime.buffer::<[u32; 4]>(total as usize)?;
         let range: divvy::Range = match extent {
             [x, 1, 1] => x.into(),
@@ -130,6 +136,7 @@ fn builtins(runtime: &Runtime) -> Outcome {
             .dispatch(&ids, range)
             .bind("seen", &seen)
             .value("extent", padded)
+            .splittable()?
             .run()?;
         expect(runtime, &seen, &(0..total).map(at).collect::<Vec<_>>())?;
     }
@@ -138,24 +145,24 @@ fn builtins(runtime: &Runtime) -> Outcome {
 
 /// More workgroups than a dimension of a dispatch may have.
 fn many_workgroups(runtime: &Runtime) -> Outcome {
-    let count = kernel(
-        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+    let count = Kernel::from_wgsl("@group(0) @binding(0) var<storage, read_write> x: array<u32>;
          @compute @workgroup_size(1)
          fn count(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {
              x[id.x] += id.x ^ n.x;
-         }",
-        &[("x", Access::OneToOne)],
-    )?;
+         }")?;
     let n = 200_003_u32;
     let x = runtime.buffer::<u32>(n as usize)?;
-    runtime.dispatch(&count, n).bind("x", &x).run()?;
+    runtime
+        .dispatch(&count, n)
+        .bind("x", &x)
+        .splittable()?
+        .run()?;
     expect(runtime, &x, &(0..n).map(|i| i ^ n).collect::<Vec<_>>())
 }
 
 /// A stencil over rows, iterated: halos arrive where they are needed.
 fn stencil(runtime: &Runtime) -> Outcome {
-    let blur = kernel(
-        "struct Size { width: u32, height: u32 }
+    let blur = Kernel::from_wgsl("struct Size { width: u32, height: u32 }
          @group(0) @binding(0) var<uniform> size: Size;
          @group(0) @binding(1) var<storage, read> old: array<u32>;
          @group(0) @binding(2) var<storage, read_write> next: array<u32>;
@@ -166,9 +173,7 @@ fn stencil(runtime: &Runtime) -> Outcome {
              let down = min(id.y + 2u, size.height - 1u);
              next[id.y * size.width + id.x] = old[up * size.width + id.x] * 3u + old[id.y * size.width + id.x]
                  + old[down * size.width + id.x] * 5u;
-         }",
-        &[("old", Access::Neighborhood(2)), ("next", Access::OneToOne)],
-    )?;
+         }")?;
     let (width, height) = (19_usize, 61_usize);
     let mut truth: Vec<u32> = (0..width * height).map(|i| (i * i) as u32).collect();
     let (a, b) = (
@@ -183,6 +188,7 @@ fn stencil(runtime: &Runtime) -> Outcome {
             .value("size", size)
             .bind("old", old)
             .bind("next", next)
+            .splittable()?
             .submit()?;
         std::mem::swap(&mut old, &mut next);
         let at = |y: usize, x: usize| truth[y * width + x];
@@ -199,7 +205,7 @@ fn stencil(runtime: &Runtime) -> Outcome {
 /// A steady stencil split evenly moves the rows at each boundary and nothing else, whoever the neighbours are.
 fn halo(runtime: &Runtime) -> Outcome {
     const WIDTH: usize = 48;
-    let spread = kernel(
+    let spread = Kernel::from_wgsl(
         "@group(0) @binding(0) var<storage, read> old: array<u32>;
          @group(0) @binding(1) var<storage, read_write> next: array<u32>;
          @compute @workgroup_size(16, 4)
@@ -210,7 +216,6 @@ fn halo(runtime: &Runtime) -> Outcome {
              let down = select(i, i + 48u, i + 48u < arrayLength(&old));
              next[i] = old[i] * 3u + old[up] + old[down];
          }",
-        &[("old", Access::Neighborhood(1)), ("next", Access::OneToOne)],
     )?;
     let devices: Vec<_> = runtime.devices().collect();
     let height = 16 * devices.len();
@@ -226,6 +231,7 @@ fn halo(runtime: &Runtime) -> Outcome {
         let report = dispatch
             .bind("old", &buffers[0])
             .bind("next", &buffers[1])
+            .splittable()?
             .run()?;
         buffers.swap(0, 1);
         let at = |y: usize, x: usize| values[y * WIDTH + x];
@@ -258,7 +264,7 @@ fn halo(runtime: &Runtime) -> Outcome {
 
 /// Counts that every device adds to its own copy, and extremes of signed numbers.
 fn accumulate(runtime: &Runtime) -> Outcome {
-    let sort = kernel(
+    let sort = Kernel::from_wgsl(
         "@group(0) @binding(0) var<storage, read> x: array<i32>;
          @group(0) @binding(1) var<storage, read_write> bins: array<atomic<u32>, 16>;
          @group(0) @binding(2) var<storage, read_write> least: array<atomic<i32>>;
@@ -268,11 +274,6 @@ fn accumulate(runtime: &Runtime) -> Outcome {
              atomicAdd(&bins[u32(x[id.x]) & 15u], 1u);
              atomicMin(&least[0], x[id.x]);
          }",
-        &[
-            ("x", Access::OneToOne),
-            ("bins", Access::Accumulate(Combine::Add)),
-            ("least", Access::Accumulate(Combine::Min)),
-        ],
     )?;
     let n = 5000_usize;
     let values: Vec<i32> = (0..n as i32)
@@ -290,6 +291,7 @@ fn accumulate(runtime: &Runtime) -> Outcome {
             .bind("x", &x)
             .bind("bins", &bins)
             .bind("least", &least)
+            .splittable()?
             .run()?;
         values
             .iter()
@@ -305,8 +307,7 @@ fn accumulate(runtime: &Runtime) -> Outcome {
 
 /// A tree reduction in workgroup memory: barriers, and one element for each workgroup of rows.
 fn barriers(runtime: &Runtime) -> Outcome {
-    let reduce = kernel(
-        "@group(0) @binding(0) var<storage, read> x: array<u32>;
+    let reduce = Kernel::from_wgsl("@group(0) @binding(0) var<storage, read> x: array<u32>;
          @group(0) @binding(1) var<storage, read_write> total: array<atomic<u32>>;
          var<workgroup> sums: array<u32, 64>;
          @compute @workgroup_size(64)
@@ -318,9 +319,7 @@ fn barriers(runtime: &Runtime) -> Outcome {
                  workgroupBarrier();
              }
              if i == 0u { atomicAdd(&total[0], sums[0]); }
-         }",
-        &[("x", Access::OneToOne), ("total", Access::Accumulate(Combine::Add))],
-    )?;
+         }")?;
     let values: Vec<u32> = (0..10_007)
         .map(|i: u32| i.wrapping_mul(2_654_435_761))
         .collect();
@@ -329,6 +328,7 @@ fn barriers(runtime: &Runtime) -> Outcome {
         .dispatch(&reduce, values.len())
         .bind("x", &x)
         .bind("total", &total)
+        .splittable()?
         .run()?;
     expect(
         runtime,
@@ -347,8 +347,7 @@ fn values(runtime: &Runtime) -> Outcome {
         odd: [u32; 2],
         pad: [u32; 2],
     }
-    let scale = kernel(
-        "struct Scale { offset: vec3<u32>, factor: u32, odd: vec2<u32> }
+    let scale = Kernel::from_wgsl("struct Scale { offset: vec3<u32>, factor: u32, odd: vec2<u32> }
          override SHIFT: u32;
          @group(2) @binding(1) var<uniform> scale: Scale;
          @group(0) @binding(7) var<storage, read_write> x: array<u32>;
@@ -357,13 +356,8 @@ fn values(runtime: &Runtime) -> Outcome {
          fn apply(@builtin(global_invocation_id) id: vec3<u32>) {
              if id.x >= arrayLength(&x) { return; }
              x[id.x] = (x[id.x] + scale.offset[id.x % 3u]) * scale.factor + scale.odd.y * (id.x & 1u) + (1u << SHIFT);
-         }",
-        &[],
-    )?;
-    let scale = scale
-        .entry("apply")?
-        .constant("SHIFT", 5)?
-        .access("x", Access::OneToOne)?;
+         }")?;
+    let scale = scale.entry("apply")?.constant("SHIFT", 5)?;
     let x = runtime.buffer_from(&(0..500).collect::<Vec<u32>>())?;
     let value = Scale {
         offset: [1, 2, 3],
@@ -375,14 +369,54 @@ fn values(runtime: &Runtime) -> Outcome {
         .dispatch(&scale, 500)
         .value("scale", value)
         .bind("x", &x)
+        .splittable()?
         .run()?;
     let expected = |i: u32| (i + value.offset[i as usize % 3]) * 10 + 7 * (i & 1) + 32;
     expect(runtime, &x, &(0..500).map(expected).collect::<Vec<_>>())
 }
 
-/// With nothing declared a dispatch runs whole, on whichever device, and computes the same.
-fn undeclared(runtime: &Runtime) -> Outcome {
-    let reverse = kernel(
+/// A dispatch of which nothing can be proven runs whole, on whichever device, and computes the same.
+fn scattered(runtime: &Runtime) -> Outcome {
+    let scatter = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> place: array<u32>;
+         @group(0) @binding(1) var<storage, read> x: array<u32>;
+         @group(0) @binding(2) var<storage, read_write> y: array<u32>;
+         @compute @workgroup_size(64)
+         fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x < arrayLength(&x) { y[place[id.x]] = x[id.x]; }
+         }",
+    )?;
+    let places: Vec<u32> = (0..777).map(|i| i * 100 % 777).collect();
+    let place = runtime.buffer_from(&places)?;
+    let x = runtime.buffer_from(&(0..777).collect::<Vec<u32>>())?;
+    let y = runtime.buffer::<u32>(777)?;
+    let z = runtime.buffer::<u32>(777)?;
+    for _ in 0..3 {
+        for (from, to) in [(&x, &y), (&y, &z)] {
+            let dispatch = runtime.dispatch(&scatter, 777).bind("place", &place);
+            let report = dispatch.bind("x", from).bind("y", to).run()?;
+            if report
+                .devices
+                .iter()
+                .filter(|device| device.chunks > 0)
+                .count()
+                != 1
+            {
+                return Err(format!("it was split\n{report}").into());
+            }
+        }
+    }
+    let mut once = vec![0; 777];
+    (0..777).for_each(|i| once[places[i as usize] as usize] = i);
+    let mut twice = vec![0; 777];
+    (0..777).for_each(|i| twice[places[i] as usize] = once[i]);
+    expect(runtime, &y, &once)?;
+    expect(runtime, &z, &twice)
+}
+
+/// Elements in the opposite order: each part of the range writes its share from the other end.
+fn reversed(runtime: &Runtime) -> Outcome {
+    let reverse = Kernel::from_wgsl(
         "@group(0) @binding(0) var<storage, read> x: array<u32>;
          @group(0) @binding(1) var<storage, read_write> y: array<u32>;
          @compute @workgroup_size(64)
@@ -390,38 +424,100 @@ fn undeclared(runtime: &Runtime) -> Outcome {
              let last = arrayLength(&x) - 1u;
              if id.x <= last { y[last - id.x] = x[id.x]; }
          }",
-        &[],
     )?;
     let x = runtime.buffer_from(&(0..777).collect::<Vec<u32>>())?;
     let y = runtime.buffer::<u32>(777)?;
     let z = runtime.buffer::<u32>(777)?;
     for _ in 0..3 {
-        runtime
-            .dispatch(&reverse, 777)
-            .bind("x", &x)
-            .bind("y", &y)
-            .run()?;
-        runtime
-            .dispatch(&reverse, 777)
-            .bind("x", &y)
-            .bind("y", &z)
-            .run()?;
+        for (from, to) in [(&x, &y), (&y, &z)] {
+            let dispatch = runtime.dispatch(&reverse, 777);
+            dispatch.bind("x", from).bind("y", to).splittable()?.run()?;
+        }
     }
     expect(runtime, &z, &(0..777).collect::<Vec<_>>())?;
     expect(runtime, &y, &(0..777).rev().collect::<Vec<_>>())
 }
 
+/// A pattern that was declared holds where nothing can be proven: here every place is taken by its own index.
+fn declared(runtime: &Runtime) -> Outcome {
+    let put = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> place: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+         @compute @workgroup_size(64)
+         fn put(@builtin(global_invocation_id) id: vec3<u32>) {
+             if id.x < arrayLength(&place) { y[place[id.x]] = id.x * 3u; }
+         }",
+    )?;
+    let put = put.access("y", Access::OneToOne)?;
+    let place = runtime.buffer_from(&(0..500).collect::<Vec<u32>>())?;
+    let y = runtime.buffer::<u32>(500)?;
+    let dispatch = runtime.dispatch(&put, 500).bind("place", &place);
+    dispatch.bind("y", &y).splittable()?.run()?;
+    expect(runtime, &y, &(0..500).map(|i| i * 3).collect::<Vec<_>>())
+}
+
+/// Life on a torus: halos come from around the ends.
+fn torus(runtime: &Runtime) -> Outcome {
+    let life = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<uniform> size: vec2<u32>;
+         @group(0) @binding(1) var<storage, read> old: array<u32>;
+         @group(0) @binding(2) var<storage, read_write> next: array<u32>;
+         fn at(x: u32, y: u32) -> u32 { return old[(y % size.y) * size.x + x % size.x]; }
+         @compute @workgroup_size(8, 4)
+         fn life(@builtin(global_invocation_id) id: vec3<u32>) {
+             if any(id.xy >= size) { return; }
+             let left = id.x + size.x - 1u;
+             let up = id.y + size.y - 1u;
+             let around = at(left, up) + at(id.x, up) + at(id.x + 1u, up) + at(left, id.y) + at(id.x + 1u, id.y)
+                 + at(left, id.y + 1u) + at(id.x, id.y + 1u) + at(id.x + 1u, id.y + 1u);
+             next[id.y * size.x + id.x] = u32(around == 3u || (around == 2u && at(id.x, id.y) == 1u));
+         }",
+    )?;
+    let (width, height) = (21_usize, 53_usize);
+    let mut truth: Vec<u32> = (0..width * height)
+        .map(|i| u32::from(i * i % 7 < 3))
+        .collect();
+    let (a, b) = (
+        runtime.buffer_from(&truth)?,
+        runtime.buffer::<u32>(width * height)?,
+    );
+    let (mut old, mut next) = (&a, &b);
+    for _ in 0..6 {
+        let dispatch = runtime.dispatch(&life, [width, height]);
+        let dispatch = dispatch.value("size", [width as u32, height as u32]);
+        let dispatch = dispatch.bind("old", old).bind("next", next).splittable()?;
+        let patterns = dispatch.patterns()?;
+        if patterns[0].access != Some(Access::Wrapped(1)) {
+            return Err(format!("{:?}", patterns[0]).into());
+        }
+        dispatch.run()?;
+        std::mem::swap(&mut old, &mut next);
+        let cell = |x: usize, y: usize| truth[y % height * width + x % width];
+        let place = |i: usize| {
+            let (x, y) = (i % width + width, i / width + height);
+            let mut around = 0;
+            for (dx, dy) in (0..9).map(|i| (i % 3, i / 3)).filter(|at| *at != (1, 1)) {
+                around += cell(x + dx - 1, y + dy - 1);
+            }
+            u32::from(around == 3 || (around == 2 && cell(x, y) == 1))
+        };
+        truth = (0..width * height).map(place).collect();
+    }
+    expect(runtime, old, &truth)
+}
+
 /// Memory that is given back and asked for again starts zeroed.
 fn reused_memory(runtime: &Runtime) -> Outcome {
-    let add = kernel(
-        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+    let add = Kernel::from_wgsl("@group(0) @binding(0) var<storage, read_write> x: array<u32>;
          @compute @workgroup_size(64)
-         fn add(@builtin(global_invocation_id) id: vec3<u32>) { if id.x < arrayLength(&x) { x[id.x] += 9u; } }",
-        &[("x", Access::OneToOne)],
-    )?;
+         fn add(@builtin(global_invocation_id) id: vec3<u32>) { if id.x < arrayLength(&x) { x[id.x] += 9u; } }")?;
     for _ in 0..10 {
         let x = runtime.buffer::<u32>(1000)?;
-        runtime.dispatch(&add, 1000).bind("x", &x).run()?;
+        runtime
+            .dispatch(&add, 1000)
+            .bind("x", &x)
+            .splittable()?
+            .run()?;
         expect(runtime, &x, &[9; 1000])?;
     }
     Ok(())
@@ -430,7 +526,7 @@ fn reused_memory(runtime: &Runtime) -> Outcome {
 /// What the WGSL specification lets differ: a sine is within 2^-11 of the truth, an exponential and a root within a few
 /// units in the last place, and products may be fused into sums.
 fn floats(runtime: &Runtime) -> Outcome {
-    let wave = kernel(
+    let wave = Kernel::from_wgsl(
         "@group(0) @binding(0) var<storage, read> x: array<f32>;
          @group(0) @binding(1) var<storage, read_write> y: array<vec2<f32>>;
          @compute @workgroup_size(32)
@@ -439,7 +535,6 @@ fn floats(runtime: &Runtime) -> Outcome {
              let x = x[id.x];
              y[id.x] = vec2(sin(x), sqrt(x) * exp(-x) / (1.0 + x * x));
          }",
-        &[("x", Access::OneToOne), ("y", Access::OneToOne)],
     )?;
     let xs: Vec<f32> = (0..1501).map(|i| i as f32 / 500.0).collect();
     let x = runtime.buffer_from(&xs)?;
@@ -448,6 +543,7 @@ fn floats(runtime: &Runtime) -> Outcome {
         .dispatch(&wave, xs.len())
         .bind("x", &x)
         .bind("y", &y)
+        .splittable()?
         .run()?;
     for (x, [sine, damped]) in xs.iter().zip(runtime.read(&y)?) {
         let x = f64::from(*x);
@@ -466,13 +562,12 @@ fn floats(runtime: &Runtime) -> Outcome {
 /// A body written by hand runs in place of the WGSL on whatever computes with the cores, on its own parts of the range;
 /// GPUs run the WGSL. Here the body marks what it wrote, so that it shows who did.
 fn native(runtime: &Runtime) -> Outcome {
-    let count = kernel(
+    let count = Kernel::from_wgsl(
         "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
          @compute @workgroup_size(64)
          fn count(@builtin(global_invocation_id) id: vec3<u32>) {
              if id.x < arrayLength(&x) { x[id.x] += id.x; }
          }",
-        &[("x", Access::OneToOne)],
     )?;
     let count = count.native(|body| {
         let mut x = body.write::<u32>("x");
@@ -480,7 +575,11 @@ fn native(runtime: &Runtime) -> Outcome {
     });
     let n = 1003_usize;
     let x = runtime.buffer::<u32>(n)?;
-    let report = runtime.dispatch(&count, n).bind("x", &x).run()?;
+    let report = runtime
+        .dispatch(&count, n)
+        .bind("x", &x)
+        .splittable()?
+        .run()?;
     let found = runtime.read(&x)?;
     if (0..n).any(|i| found[i] % 1_000_000 != i as u32) {
         return Err("the body and the WGSL left something undone, or did it twice".into());
@@ -510,7 +609,10 @@ const CASES: &[(&str, Case)] = &[
     ("accumulate", accumulate),
     ("barriers", barriers),
     ("values", values),
-    ("undeclared", undeclared),
+    ("scattered", scattered),
+    ("reversed", reversed),
+    ("declared", declared),
+    ("torus", torus),
     ("reused_memory", reused_memory),
     ("floats", floats),
     ("native", native),

@@ -498,13 +498,19 @@ fn a_declaration_that_the_code_contradicts_is_refused_with_the_line() {
         .dispatch(&shift.expect("it may be"), 64)
         .bind("y", &y)
         .run();
-    let Err(Error::Kernel(KernelError::Contradicted {
-        name, line, does, ..
-    })) = &error
-    else {
+    let Err(Error::Kernel(KernelError::Contradicted(found))) = &error else {
         panic!("{error:?}");
     };
-    assert_eq!((name.as_str(), *line, *does), ("y", 5, "writes"));
+    assert_eq!(
+        (found.name.as_str(), found.line, found.writes),
+        ("y", 5, true)
+    );
+    let text = found.to_string();
+    assert!(
+        text.contains("invocation (3, 0, 0) writes element 4")
+            && text.contains("y[id.x + 1u] = id.x"),
+        "{text}"
+    );
     assert_eq!(runtime.read(&y).expect("nothing ran"), [0; 64]);
 }
 

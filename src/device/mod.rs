@@ -96,6 +96,10 @@ pub trait Device: fmt::Debug + Send + Sync {
 
 /// Something that a device is told to do.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few at a time, and most are runs"
+)]
 pub enum Task {
     /// Copy bytes from the host's memory to the device's, at the same place in the buffer.
     Upload(Arc<Storage>, Span),

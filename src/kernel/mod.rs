@@ -13,8 +13,8 @@ mod reflect;
 mod values;
 
 pub use access::{Access, Combine, Pieces, Strided, Uneven, Word};
+pub use infer::{Contradicted, Grounds, Obstacle, Pattern, Why};
 pub(crate) use infer::{Given, Proof};
-pub use infer::{Grounds, Obstacle, Pattern, Why};
 pub(crate) use native::Slot;
 pub use native::{Body, View, ViewMut};
 pub use reflect::{Binding, BindingKind, Element, Layout, Member, Usage};
@@ -119,29 +119,8 @@ pub enum KernelError {
         access: Access,
     },
     /// The code does something else than was declared.
-    #[error(
-        "`{name}` is declared `{access}`, but invocation ({}, {}, {}) {does} element {element}, and the elements of its \
-         workgroup are {allowed}; declare another pattern, or none, so that one is proven\n{excerpt}",
-        invocation[0], invocation[1], invocation[2]
-    )]
-    Contradicted {
-        /// The variable's name.
-        name: String,
-        /// The pattern that was declared.
-        access: Access,
-        /// What the invocation does: `reads` or `writes`.
-        does: &'static str,
-        /// The invocation's `global_invocation_id`.
-        invocation: [u64; 3],
-        /// The element that it touches.
-        element: u64,
-        /// The elements that the pattern gives to its workgroup.
-        allowed: crate::span::Span,
-        /// The line that does it.
-        line: u32,
-        /// The lines of the source around it.
-        excerpt: String,
-    },
+    #[error("{0}")]
+    Contradicted(Box<Contradicted>),
     /// A binding that is never written was declared to accumulate.
     #[error("the kernel never writes `{name}`, so it can't be `{access}`")]
     AccumulatesNothing {
@@ -192,10 +171,12 @@ fn combinable(access: Access) -> &'static str {
 
 /// A compute kernel: one entry point of a WGSL source, with what is known of how it may be split.
 ///
-/// Cheap to clone. The methods that refine a kernel return the refined one.
+/// Cheap to clone. The methods that refine a kernel return the refined one. How a dispatch may be split is proven from the
+/// code, for its range, buffers and values; see [`DispatchBuilder::patterns`](crate::DispatchBuilder::patterns). What can't
+/// be proven may be declared with [`Kernel::access`].
 ///
 /// ```
-/// use divvy::{Access, Kernel};
+/// use divvy::Kernel;
 ///
 /// let heat = Kernel::from_wgsl(
 ///     "@group(0) @binding(0) var<storage, read> old: array<f32>;
@@ -207,9 +188,7 @@ fn combinable(access: Access) -> &'static str {
 ///          if id.x > last { return; }
 ///          next[id.x] = 0.5 * (old[max(id.x, 1u) - 1u] + old[min(id.x + 1u, last)]);
 ///      }",
-/// )?
-/// .access("old", Access::Neighborhood(1))?
-/// .access("next", Access::OneToOne)?;
+/// )?;
 /// assert_eq!(heat.facts()?.workgroup, [64, 1, 1]);
 /// # Ok::<(), divvy::KernelError>(())
 /// ```

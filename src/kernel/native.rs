@@ -245,7 +245,7 @@ impl super::Kernel {
     /// as the WGSL writes it, if that can be proven.
     ///
     /// ```
-    /// use divvy::{Access, Kernel};
+    /// use divvy::Kernel;
     ///
     /// let double = Kernel::from_wgsl(
     ///     "@group(0) @binding(0) var<storage, read_write> x: array<f32>;
@@ -254,7 +254,6 @@ impl super::Kernel {
     ///          if id.x < arrayLength(&x) { x[id.x] *= 2.0; }
     ///      }",
     /// )?
-    /// .access("x", Access::OneToOne)?
     /// .native(|body| {
     ///     for x in body.write::<f32>("x").iter_mut() {
     ///         *x *= 2.0;

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// say so; work under way is waited for.
 ///
 /// ```
-/// use divvy::{Access, Kernel, Runtime};
+/// use divvy::{Kernel, Runtime};
 ///
 /// let runtime = Runtime::builder().devices("cpu").build()?;
 /// let square = Kernel::from_wgsl(
@@ -38,8 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///      fn square(@builtin(global_invocation_id) id: vec3<u32>) {
 ///          if id.x < arrayLength(&x) { x[id.x] *= x[id.x]; }
 ///      }",
-/// )?
-/// .access("x", Access::OneToOne)?;
+/// )?;
 /// let x = runtime.buffer_from(&[1.0_f32, 2.0, 3.0])?;
 /// runtime.dispatch(&square, 3).bind("x", &x).run()?;
 /// assert_eq!(runtime.read(&x)?, [1.0, 4.0, 9.0]);

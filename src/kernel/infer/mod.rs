@@ -152,6 +152,33 @@ impl fmt::Display for Obstacle {
     }
 }
 
+/// A declared pattern, and an invocation that touches what it doesn't give to the invocation's workgroup.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{name}` is declared `{access}`, but invocation ({}, {}, {}) {} element {element}, and the elements of its \
+     workgroup are {allowed}; declare another pattern, or none, so that one is proven\n{excerpt}",
+    invocation[0], invocation[1], invocation[2], if *writes { "writes" } else { "reads" }
+)]
+#[non_exhaustive]
+pub struct Contradicted {
+    /// The variable's name.
+    pub name: String,
+    /// The pattern that was declared.
+    pub access: Access,
+    /// Whether the invocation writes the element, or only reads it.
+    pub writes: bool,
+    /// The invocation's `global_invocation_id`.
+    pub invocation: [u64; 3],
+    /// The element that it touches.
+    pub element: u64,
+    /// The elements that the pattern gives to its workgroup.
+    pub allowed: Span,
+    /// The line that does it, from one.
+    pub line: u32,
+    /// The lines of the source around it.
+    pub excerpt: String,
+}
+
 /// An invocation that touches what a declared pattern doesn't give it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contradiction {
@@ -367,16 +394,16 @@ impl Facts {
         found: &Contradiction,
     ) -> KernelError {
         let (line, _, text) = self.place(found.span);
-        KernelError::Contradicted {
+        KernelError::Contradicted(Box::new(Contradicted {
             name: self.bindings[place].name.clone(),
             access: declared,
-            does: if found.writes { "writes" } else { "reads" },
+            writes: found.writes,
             invocation: found.invocation,
             element: found.element,
             allowed: found.allowed,
             line,
             excerpt: text,
-        }
+        }))
     }
 
     /// What stood in the way of the first buffer that keeps a dispatch whole: its name, and the obstacle.
