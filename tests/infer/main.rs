@@ -1,6 +1,8 @@
 //! Access patterns are proven of the kernels that they hold for, and of no others.
 
 mod kernels;
+mod mutants;
+mod whole;
 
 use divvy::device::VirtualDevice;
 use divvy::device::virtual_device::Script;
