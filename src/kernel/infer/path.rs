@@ -153,7 +153,10 @@ impl Path {
                 let (mine, factor) = (mine.abs(), factor.abs());
                 let common = gcd(mine, factor);
                 let (mine, factor) = (mine / common, factor / common);
-                if last == (mine, factor) {
+                // Symbols are only traded for older ones, those that they were made from: so this ends soon.
+                let is_older =
+                    |(other, _): &(Symbol, i128)| other <= symbol || form.factor(*other) != 0;
+                if last == (mine, factor) || !fact.terms.iter().all(is_older) {
                     continue;
                 }
                 last = (mine, factor);
@@ -190,11 +193,17 @@ impl Path {
             self.assumed.push(fact.clone());
         }
         self.tighten(symbols, fact);
-        let last = self.assumed.len().saturating_sub(8);
-        for i in last..self.assumed.len() {
-            let other = self.assumed[i].clone();
-            self.tighten(symbols, &other);
+        for (symbol, _) in &fact.terms {
+            for own in &symbols.of(*symbol).facts {
+                self.tighten(symbols, own);
+            }
         }
+        let last = self.assumed.len().saturating_sub(8);
+        let assumed = std::mem::take(&mut self.assumed);
+        for other in &assumed[last..] {
+            self.tighten(symbols, other);
+        }
+        self.assumed = assumed;
     }
 
     /// Draws the intervals of a fact's symbols together.
@@ -227,9 +236,15 @@ impl Path {
         }
     }
 
-    /// The path with more that is known.
+    /// The path with more that is known, without the conditions that led there.
     pub(super) fn with(&self, symbols: &Symbols, facts: &[Form]) -> Self {
-        let mut path = self.clone();
+        let mut path = Self {
+            assumed: self.assumed.clone(),
+            bounds: self.bounds.clone(),
+            is_dead: self.is_dead,
+            conditions: Vec::new(),
+            is_exact: false,
+        };
         for fact in facts {
             path.assume(symbols, fact);
         }
