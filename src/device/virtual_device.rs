@@ -1,7 +1,7 @@
-//! A device that follows a script: how fast it says it is, when it fails.
+//! A device that follows a script: how fast it is, when it fails.
 //!
 //! Computes on the cores, in a memory of its own, so that a copy that was forgotten shows as a wrong result and everything
-//! that can happen to a GPU can happen in a test. How long that really takes is never looked at.
+//! that can happen to a GPU can happen in a test. Whether its times are only told, or taken as well, is the script's choice.
 //!
 //! Invariant: after a scripted loss nothing is done any more, and every task ends with an error.
 
@@ -12,21 +12,47 @@ use super::{
 use crate::buffer::Storage;
 use crate::id::BufferId;
 use crate::kernel::Kernel;
+use crate::range::Chunk;
 use crate::span::Span;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long before a time the thread that waits for it wakes up: the system wakes threads that sleep late, by less than
+/// this where it isn't busy.
+const EARLY: Duration = Duration::from_micros(120);
+
+/// What the times of a script are to the clock on the wall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// The device says them and goes on: for tests, which wait for nothing.
+    #[default]
+    Told,
+    /// Each task takes its time, and the device sleeps for what its cores leave of it: for measuring.
+    ///
+    /// A few devices on a few cores are then as many processors of the scripted speeds, as long as the cores do the work
+    /// of all in less than the scripted time. [`VirtualDevice::late`] says whether they did.
+    Kept,
+}
 
 /// What a virtual device is like and what becomes of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
-    /// Invocations that it says to run in a second.
+    /// Where it computes. In the host's memory nothing is copied, as for the CPU.
+    pub home: Home,
+    /// What its times are to the clock on the wall.
+    pub pace: Pace,
+    /// Invocations of cost 1 that it runs in a second.
     pub items_per_second: f64,
-    /// The task, counted from zero over its life, from which on it says to run at a multiple of that; none if it never
-    /// does.
+    /// The task, counted from zero over its life, from which on it runs at a multiple of that; none if it never does.
     pub changes_at: Option<(usize, f64)>,
-    /// Bytes that it says to copy in a second.
+    /// What an invocation costs, by the kernel's entry point: a number for each of as many even parts of the range's
+    /// slowest dimension as there are numbers. 1 for kernels that aren't named.
+    pub costs: Vec<(String, Arc<[f64]>)>,
+    /// Bytes that it copies in a second.
     pub bytes_per_second: f64,
-    /// Seconds that it says each task takes besides.
+    /// Seconds that each task takes besides.
     pub overhead_seconds: f64,
     /// Bytes of its memory.
     pub memory_bytes: u64,
@@ -41,8 +67,11 @@ pub struct Script {
 impl Default for Script {
     fn default() -> Self {
         Self {
+            home: Home::Own,
+            pace: Pace::Told,
             items_per_second: 1e9,
             changes_at: None,
+            costs: Vec::new(),
             bytes_per_second: 1e10,
             overhead_seconds: 1e-5,
             memory_bytes: u64::MAX,
@@ -50,6 +79,25 @@ impl Default for Script {
             lost_at: None,
             spoils: false,
         }
+    }
+}
+
+impl Script {
+    /// What the invocations of a chunk of the kernel cost, all told.
+    fn cost(&self, entry: &str, chunk: &Chunk) -> f64 {
+        let Some((_, costs)) = self.costs.iter().find(|(name, _)| name == entry) else {
+            return chunk.invocations() as f64;
+        };
+        let parts_per_unit = costs.len() as f64 / chunk.range.extents()[chunk.slowest] as f64;
+        let [start, end] =
+            [chunk.units.start, chunk.units.end].map(|unit| unit as f64 * parts_per_unit);
+        let last = (end.ceil() as usize).min(costs.len());
+        let part = |i: usize| {
+            let inside = end.min(i as f64 + 1.0) - start.max(i as f64);
+            costs[i] * inside
+        };
+        let sum: f64 = (start as usize..last).map(part).sum();
+        sum / parts_per_unit * chunk.invocations_per_unit() as f64
     }
 }
 
@@ -65,6 +113,7 @@ pub struct VirtualDevice {
 #[derive(Debug, Default)]
 struct State {
     tasks: usize,
+    late: Duration,
     lost: bool,
     memory: HashMap<BufferId, Arc<Storage>>,
 }
@@ -77,7 +126,7 @@ impl VirtualDevice {
             name: name.to_owned(),
             kind: DeviceKind::Virtual,
             detail: String::new(),
-            home: Home::Own,
+            home: script.home,
             most_binding_bytes: script.most_binding_bytes,
         };
         Self {
@@ -91,10 +140,35 @@ impl VirtualDevice {
     /// How many tasks it was given so far.
     #[must_use]
     pub fn tasks(&self) -> usize {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .tasks
+        self.lock().tasks
+    }
+
+    /// How much later than by its script its tasks ended so far, all told; nothing where [`Pace::Told`].
+    ///
+    /// What it measured is the script's as long as this is little to the time that it was busy.
+    #[must_use]
+    pub fn late(&self) -> Duration {
+        self.lock().late
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a task that began at `start` has taken the time of the script, and says how long it took; `start` is
+    /// when the next one begins.
+    fn keep(&self, mut timing: Timing, start: &mut Instant) -> Timing {
+        let due = *start + Duration::from_secs_f64(timing.seconds + timing.overhead_seconds);
+        let late = Instant::now().saturating_duration_since(due);
+        if late.is_zero() {
+            wait_until(due);
+        } else {
+            self.lock().late += late;
+            timing.seconds += late.as_secs_f64();
+        }
+        // By the schedule: waking up late, which the script knows nothing of, isn't carried on.
+        *start = due + late;
+        timing
     }
 
     fn one(&self, state: &mut State, task: &Task) -> Result<Timing, DeviceError> {
@@ -118,6 +192,7 @@ impl VirtualDevice {
         }
         let bytes_seconds = |span: &Span| span.len() as f64 / self.script.bytes_per_second;
         let seconds = match task {
+            Task::Upload(..) | Task::Download(..) if self.script.home == Home::Host => 0.0,
             Task::Upload(host, span) => {
                 let own = self.own(state, host)?;
                 super::cpu::copy(host, &own, *span);
@@ -136,11 +211,15 @@ impl VirtualDevice {
             }
             Task::Run(run) => {
                 self.run(state, run)?;
+                let cost = match run.kernel.facts() {
+                    Ok(facts) => self.script.cost(&facts.entry, &run.chunk),
+                    Err(_) => 0.0,
+                };
                 let speed = match self.script.changes_at {
                     Some((task, multiple)) if index >= task => multiple,
                     _ => 1.0,
                 };
-                run.chunk.invocations() as f64 / (self.script.items_per_second * speed)
+                cost / (self.script.items_per_second * speed)
             }
             Task::Free(id) => {
                 state.memory.remove(id);
@@ -171,8 +250,12 @@ impl VirtualDevice {
         self.cores.run(&self.info.name, &run)
     }
 
-    /// The device's own memory of a buffer.
-    fn own(&self, state: &mut State, host: &Storage) -> Result<Arc<Storage>, DeviceError> {
+    /// The device's own memory of a buffer, or the host's if that is its own.
+    fn own(&self, state: &mut State, host: &Arc<Storage>) -> Result<Arc<Storage>, DeviceError> {
+        if self.script.home == Home::Host {
+            super::allocate(host, &self.info.name)?;
+            return Ok(host.clone());
+        }
         if let Some(own) = state.memory.get(&host.id()) {
             return Ok(own.clone());
         }
@@ -203,11 +286,69 @@ impl Device for VirtualDevice {
     }
 
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
+        let mut start = Instant::now();
         in_order(tasks, done, |task| {
-            self.one(
-                &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
-                task,
-            )
+            let timing = self.one(&mut self.lock(), task)?;
+            Ok(match self.script.pace {
+                Pace::Told => timing,
+                Pace::Kept => self.keep(timing, &mut start),
+            })
         });
+    }
+}
+
+/// Sleeps, and stays awake for the last moment: nobody is woken to the microsecond.
+fn wait_until(time: Instant) {
+    let left = time.saturating_duration_since(Instant::now());
+    thread::sleep(left.saturating_sub(EARLY));
+    while Instant::now() < time {
+        thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::range::Range;
+
+    fn script(costs: &[f64]) -> Script {
+        Script {
+            costs: vec![("main".to_owned(), costs.into())],
+            ..Script::default()
+        }
+    }
+
+    fn rows(start: u64, end: u64) -> Chunk {
+        Chunk {
+            range: Range::from([10, 6]),
+            slowest: 1,
+            units: Span::new(start, end),
+        }
+    }
+
+    #[test]
+    fn an_invocation_costs_one_unless_the_script_says_otherwise() {
+        assert_eq!(script(&[3.0]).cost("other", &rows(1, 3)), 20.0);
+        assert_eq!(script(&[3.0]).cost("main", &rows(1, 3)), 60.0);
+    }
+
+    #[test]
+    fn a_chunk_costs_what_its_parts_of_the_range_do() {
+        let script = script(&[1.0, 5.0, 2.0]);
+        let cost = |start, end| script.cost("main", &rows(start, end));
+        assert_eq!(cost(0, 2), 20.0);
+        assert_eq!(cost(2, 3), 50.0);
+        assert_eq!(cost(1, 5), 10.0 + 100.0 + 20.0);
+    }
+
+    #[test]
+    fn chunks_cost_together_what_the_whole_does() {
+        let script = script(&[1.0, 5.0, 2.0, 0.5]);
+        let whole = script.cost("main", &rows(0, 6));
+        assert!((whole - 60.0 * 8.5 / 4.0).abs() < 1e-9);
+        for cut in 0..=6 {
+            let parts = script.cost("main", &rows(0, cut)) + script.cost("main", &rows(cut, 6));
+            assert!((parts - whole).abs() < 1e-9, "cut at {cut}");
+        }
     }
 }

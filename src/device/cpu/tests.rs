@@ -310,7 +310,9 @@ mod contended {
 
 mod scripted {
     use super::*;
-    use crate::device::virtual_device::{Script, VirtualDevice};
+    use crate::device::Home;
+    use crate::device::virtual_device::{Pace, Script, VirtualDevice};
+    use std::time::{Duration, Instant};
 
     fn tasks(old: &Arc<Storage>, next: &Arc<Storage>, sum: &Arc<Storage>) -> [Task; 4] {
         let whole = Span::new(0, old.bytes());
@@ -332,6 +334,46 @@ mod scripted {
         assert_eq!(words(&sum), [0, 0], "nobody downloaded it");
         assert!(execute(&device, &[Task::Download(sum.clone(), Span::new(0, 8))])[0].is_ok());
         assert_eq!(words(&sum), [9, 9]);
+    }
+
+    #[test]
+    fn a_device_at_home_in_the_hosts_memory_copies_nothing() {
+        let script = Script {
+            home: Home::Host,
+            bytes_per_second: f64::MIN_POSITIVE,
+            ..Script::default()
+        };
+        let device = VirtualDevice::new("cpu", script);
+        let (old, next, sum) = (buffer(1, &[1; 8]), buffer(2, &[9; 8]), buffer(3, &[0, 0]));
+        let tasks = tasks(&old, &next, &sum);
+        let results = execute(&device, &[tasks[0].clone(), tasks[2].clone()]);
+        let copied = results[0].as_ref().expect("it has nothing to do");
+        assert_eq!(copied.seconds, 0.0);
+        assert_eq!(words(&next), [4, 6, 6, 6, 6, 6, 6, 4]);
+        assert_eq!(words(&sum), [4, 4], "nobody has to download it");
+    }
+
+    #[test]
+    fn a_pace_that_is_kept_takes_the_time_of_the_script_and_says_if_it_took_more() {
+        let script = Script {
+            pace: Pace::Kept,
+            items_per_second: 4e3,
+            overhead_seconds: 1e-3,
+            ..Script::default()
+        };
+        let device = VirtualDevice::new("gpu", script);
+        let (old, next, sum) = (buffer(1, &[1; 8]), buffer(2, &[9; 8]), buffer(3, &[0, 0]));
+        let start = Instant::now();
+        let results = execute(&device, &tasks(&old, &next, &sum));
+        assert!(start.elapsed() >= Duration::from_millis(6));
+        let told = |timing: &Timing| timing.seconds + timing.overhead_seconds;
+        let timings = results
+            .iter()
+            .map(|result| result.as_ref().expect("it runs"));
+        let all: f64 = timings.map(told).sum();
+        // The script's 32 bytes each way and the filled ones, a nanosecond at most each.
+        let scripted = 6e-3 + device.late().as_secs_f64();
+        assert!((all - scripted).abs() < 1e-7, "{all} and {scripted}");
     }
 
     #[test]
