@@ -127,7 +127,7 @@ fn repeat<T>(a: &mut Vec<T>, b: &mut Vec<T>, step: impl Fn(&[T], &mut [T])) {
     }
 }
 
-fn mandelbrot(counts: &mut [u32], value: &[u32]) {
+pub fn mandelbrot(counts: &mut [u32], value: &[u32]) {
     let (width, height, limit) = (value[0] as usize, value[1], value[2]);
     let rows = counts.par_chunks_mut(width).enumerate();
     rows.for_each(|(row, counts)| {
@@ -158,7 +158,7 @@ fn pull(places: &[f32], pulls: &mut [f32]) {
     });
 }
 
-fn heat(from: &[f32], to: &mut [f32], size: usize, alpha: f32) {
+pub fn heat(from: &[f32], to: &mut [f32], size: usize, alpha: f32) {
     to.par_chunks_mut(size).enumerate().for_each(|(y, next)| {
         let row = |y: usize| &from[y * size..][..size];
         next.copy_from_slice(row(y));
@@ -189,7 +189,7 @@ fn price(s: f32, x: f32, t: f32, (r, v): (f32, f32)) -> (f32, f32) {
     (s * n1 - e * n2, e * (1.0 - n2) - s * (1.0 - n1))
 }
 
-fn react(from: &[f32], to: &mut [f32], size: usize, [du, dv, f, k]: [f32; 4]) {
+pub fn react(from: &[f32], to: &mut [f32], size: usize, [du, dv, f, k]: [f32; 4]) {
     to.par_chunks_mut(2 * size)
         .enumerate()
         .for_each(|(y, next)| {
@@ -211,7 +211,7 @@ fn react(from: &[f32], to: &mut [f32], size: usize, [du, dv, f, k]: [f32; 4]) {
         });
 }
 
-fn live(from: &[u32], to: &mut [u32], size: usize) {
+pub fn live(from: &[u32], to: &mut [u32], size: usize) {
     to.par_chunks_mut(size).enumerate().for_each(|(y, next)| {
         let row = |y: usize| &from[y * size..][..size];
         let (up, here, down) = (row((y + size - 1) % size), row(y), row((y + 1) % size));

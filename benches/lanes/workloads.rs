@@ -62,7 +62,7 @@ pub fn unit(i: usize) -> f32 {
     (noise(i) >> 8) as f32 / (1 << 24) as f32
 }
 
-fn one(kernel: usize, bound: &[(&'static str, Bound)], range: [usize; 3]) -> Pass {
+pub fn one(kernel: usize, bound: &[(&'static str, Bound)], range: [usize; 3]) -> Pass {
     Pass {
         kernel,
         bound: bound.to_vec(),
@@ -121,7 +121,7 @@ pub fn all(is_small: bool) -> Vec<Workload> {
     ]
 }
 
-fn saxpy(n: usize) -> Workload {
+pub fn saxpy(n: usize) -> Workload {
     let x = (0..n).map(unit).collect::<Vec<_>>();
     Workload {
         values: vec![vec![n as u32, 1.5_f32.to_bits()]],
@@ -137,7 +137,7 @@ fn saxpy(n: usize) -> Workload {
     }
 }
 
-fn mandelbrot(width: usize, height: usize) -> Workload {
+pub fn mandelbrot(width: usize, height: usize) -> Workload {
     Workload {
         values: vec![vec![width as u32, height as u32, 512]],
         buffers: vec![(1, vec![0; width * height])],
@@ -168,7 +168,7 @@ fn bodies(n: usize) -> Workload {
     }
 }
 
-fn heat(size: usize) -> Workload {
+pub fn heat(size: usize) -> Workload {
     let warmth: Vec<f32> = (0..size * size).map(unit).collect();
     Workload {
         values: vec![vec![size as u32, size as u32, 0.2_f32.to_bits()]],
@@ -179,7 +179,7 @@ fn heat(size: usize) -> Workload {
     }
 }
 
-fn matmul(n: usize, is_tiled: bool) -> Workload {
+pub fn matmul(n: usize, is_tiled: bool) -> Workload {
     let matrix = |first: usize| {
         bits(
             &(0..n * n)
@@ -253,7 +253,7 @@ fn black_scholes(n: usize) -> Workload {
     }
 }
 
-fn histogram(n: usize) -> Workload {
+pub fn histogram(n: usize) -> Workload {
     Workload {
         values: vec![vec![n as u32]],
         buffers: vec![(1, (0..n).map(noise).collect()), (1, vec![0; 256])],
@@ -270,7 +270,7 @@ fn histogram(n: usize) -> Workload {
     }
 }
 
-fn gray_scott(size: usize) -> Workload {
+pub fn gray_scott(size: usize) -> Workload {
     let middle = |i: usize| i.abs_diff(size / 2) < size / 8;
     let start: Vec<f32> = (0..size * size)
         .flat_map(|i| {
@@ -290,7 +290,7 @@ fn gray_scott(size: usize) -> Workload {
     }
 }
 
-fn life(size: usize) -> Workload {
+pub fn life(size: usize) -> Workload {
     let cells = (0..size * size).map(|i| noise(i) & 1).collect();
     Workload {
         values: vec![vec![size as u32; 2]],

@@ -1,0 +1,199 @@
+//! Does the split pay? Twelve workloads on five machines, once cold, once warm, and many times over, each beside every device
+//! alone and beside fixed shares.
+//!
+//! `cargo bench --bench coexecution` prints a table in markdown for each machine. Words behind `--` pick the rows that have all of them
+//! in `machine/workload/mode`, as in `-- 1:4/ heat`; `--json FILE` writes all figures and `--plot FILE` an SVG.
+//! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all rows run and all answers are right.
+//!
+//! **Machines.** `cpu+lavapipe` is the CPU with one thread and a software GPU with one (the bench starts itself again with
+//! `LP_NUM_THREADS=1`); a hardware GPU makes a machine with the whole CPU. The others, such as `1:4:16`, are scripted devices of these speeds:
+//! each works out its chunk on the cores and sleeps for what is left of the scripted time, so that two cores can be any machine as
+//! long as they do the work of all in less. Where they took over 2 % longer, the row says `late`. The fastest
+//! takes 20 ms (small: 4 ms) for an iteration; the cost of an invocation follows the work of each row of the image where rows differ
+//! (`mandelbrot`, `ray`). The first device computes in the host's memory, as a CPU does; the others are reached by links
+//! of 2 GB/s, and each run or copy of theirs takes 20 microseconds more.
+//!
+//! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, with kernels
+//! compiled before, by a runtime that has never run them at this size or that finds their rates in a profile. `repeated` is
+//! 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in the host's
+//! memory; milliseconds are for one. Kernels declare their access patterns, all in one list (`workloads.rs`).
+//!
+//! **Figures.** *Speedup* is over the best device alone through this runtime, counted the same way. `S_max` is the sum of the
+//! devices' rates over the largest; rates are those of each device alone; where processors share cores or memory and the work is repeated, those with all of them busy, each
+//! with a whole problem of its own. *Efficiency* is speedup by `S_max`; *settled* the same, of `repeated` once
+//! everything is learned. *Balance* is the least over the most time that devices were busy. *Regret* is the split's time over the
+//! least with fixed shares, of which 21 are tried, and the best three again, in turn with the split; for three devices, over what a
+//! model says that knows the scripts, and *best fixed* are its shares. *Whole* counts iterations that one device did alone. *Overhead* is what
+//! the best device alone takes over its script, or a GPU over the same in plain wgpu. *Moved* are bytes
+//! copied between memories in an iteration (`repeated`: the median of the later half), without reading the answer.
+
+mod lanes;
+mod machine;
+mod measure;
+mod model;
+mod native;
+mod plot;
+#[path = "../workload/raw.rs"]
+mod raw;
+mod reference;
+mod row;
+mod session;
+mod table;
+mod workloads;
+
+use divvy::device::gpu::find_gpus;
+use machine::Machine;
+use measure::{Bench, Effort};
+use model::Costs;
+use raw::Raw;
+use row::{Mode, Row};
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use workloads::{NAMES, Size, Workload};
+
+const LAVAPIPE_THREADS: &str = "LP_NUM_THREADS";
+
+const FULL: Effort = Effort {
+    rounds: 7,
+    most_iterations: 200,
+    iterating: 6.0,
+    least_iterations: 20,
+    scripted_seconds: 20e-3,
+};
+const SMALL: Effort = Effort {
+    rounds: 3,
+    most_iterations: 40,
+    iterating: 1.0,
+    least_iterations: 20,
+    scripted_seconds: 4e-3,
+};
+
+/// What was asked for.
+struct Asked {
+    filters: Vec<String>,
+    json: Option<PathBuf>,
+    plot: Option<PathBuf>,
+}
+
+impl Asked {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        let mut arguments = pico_args::Arguments::from_env();
+        // What cargo says to every bench.
+        let _ = arguments.contains("--bench");
+        let json = arguments.opt_value_from_str("--json")?;
+        let plot = arguments.opt_value_from_str("--plot")?;
+        let words = arguments.finish().into_iter();
+        Ok(Self {
+            json,
+            plot,
+            filters: words
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
+        })
+    }
+
+    fn wants(&self, machine: &str, workload: &str, mode: Mode) -> bool {
+        let row = format!("{machine}/{workload}/{}", mode.name());
+        self.filters.iter().all(|word| row.contains(word.as_str()))
+    }
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    if std::env::var_os(LAVAPIPE_THREADS).is_none() {
+        // The driver looks at it when it is loaded, before anything of this process could be told.
+        let mut again = Command::new(std::env::current_exe()?);
+        again.args(std::env::args_os().skip(1));
+        let status = again.env(LAVAPIPE_THREADS, "1").status()?;
+        return Ok(if status.success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
+    let asked = Asked::new()?;
+    let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
+    let effort = if is_small { SMALL } else { FULL };
+    let machines = machine::all();
+    let raw = Raw::open().filter(|_| find_gpus().len() == 1);
+    let mut rows: Vec<Row> = Vec::new();
+    for machine in &machines {
+        let first = rows.len();
+        for name in NAMES {
+            let wanted: Vec<_> = Mode::ALL
+                .into_iter()
+                .filter(|mode| asked.wants(&machine.name, name, *mode))
+                .collect();
+            if !wanted.is_empty() {
+                let size = match (is_small, machine.is_real) {
+                    (true, _) => Size::Small,
+                    (false, false) => Size::Scripted,
+                    (false, true) => Size::Real,
+                };
+                let workload = Workload::new(name, size);
+                let raw = raw.as_ref().filter(|_| machine.is_real);
+                rows.extend(run(machine, &workload, &wanted, effort, raw));
+            }
+        }
+        if rows.len() > first {
+            table::print(&machine.name, &rows[first..].iter().collect::<Vec<_>>());
+        }
+    }
+    if let Some(file) = &asked.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&rows)?)?;
+    }
+    if let Some(file) = &asked.plot {
+        let names: Vec<_> = machines
+            .iter()
+            .map(|machine| machine.name.clone())
+            .collect();
+        plot::write(file, &names, &rows)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The wanted modes of a workload on a machine.
+fn run(
+    machine: &Machine,
+    workload: &Workload,
+    wanted: &[Mode],
+    effort: Effort,
+    raw: Option<&Raw>,
+) -> Vec<Row> {
+    let costs = Costs::new(workload);
+    let mut rows = Vec::new();
+    let is_once = |mode: &Mode| *mode != Mode::Repeated;
+    for is_one_shot in [true, false] {
+        let wanted: Vec<_> = wanted
+            .iter()
+            .filter(|mode| is_once(mode) == is_one_shot)
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        // Set up twice, so that each is told how late its own devices were.
+        let setup = machine.setup(workload, &costs, effort.scripted_seconds);
+        let bench = Bench {
+            machine: &machine.name,
+            is_real: machine.is_real,
+            setup: &setup,
+            workload,
+            costs: &costs,
+            effort,
+            raw,
+        };
+        if is_one_shot {
+            rows.extend(bench.one_shots());
+        } else {
+            rows.push(bench.repeated());
+        }
+        rows.retain(|row| !is_once(&row.mode) || wanted.contains(&&row.mode) || !is_one_shot);
+        eprintln!(
+            "{}/{} {}",
+            machine.name,
+            workload.name,
+            if is_one_shot { "once" } else { "repeated" }
+        );
+    }
+    rows
+}

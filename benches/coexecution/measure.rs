@@ -1,0 +1,435 @@
+//! Runs a workload on a machine in every mode, each time with what it is compared with in turn.
+//!
+//! Candidates take turns, so that a machine whose speed drifts is fair to all of them. Answers are looked at outside the
+//! timing.
+
+use super::machine::{Devices, Setup};
+use super::model::{Before, Costs, Model};
+use super::native::Native;
+use super::raw::Raw;
+use super::row::{Alone, Fixed, Mode, Row, Summary, median};
+use super::session::{Data, Session, check};
+use super::workloads::Workload;
+use divvy::Policy;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Fixed shares of two devices that are tried: every twentieth.
+const STEPS: usize = 20;
+/// Fixed shares that take longer than the best by this factor are tried once.
+const HOPELESS: f64 = 1.5;
+/// The best of them, which are run again in turn with the split: the best of many noisy figures is a lucky one.
+const AGAIN: usize = 3;
+/// One-shots that a profile is learned from.
+const LEARNING: usize = 6;
+/// Iterations that answers are looked at after.
+const CHECKED: usize = 3;
+/// A device alone that takes so many times what the best does is timed no more than is needed to know.
+const SLOW: f64 = 3.0;
+
+/// How much is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Turns that candidates take.
+    pub rounds: usize,
+    /// Iterations of the mode that repeats: the most, and seconds after which fewer will do, but no fewer than some.
+    pub most_iterations: usize,
+    pub iterating: f64,
+    pub least_iterations: usize,
+    /// Seconds that the fastest scripted device takes for an iteration.
+    pub scripted_seconds: f64,
+}
+
+/// A workload on a machine.
+pub struct Bench<'a> {
+    pub machine: &'a str,
+    pub is_real: bool,
+    pub setup: &'a Setup,
+    pub workload: &'a Workload,
+    pub costs: &'a Costs,
+    pub effort: Effort,
+    /// A GPU that is driven by hand, if it is the one of the machine.
+    pub raw: Option<&'a Raw>,
+}
+
+impl Bench<'_> {
+    fn at(&self, mode: Mode) -> String {
+        format!("{}/{}/{}", self.machine, self.workload.name, mode.name())
+    }
+
+    fn all(&self, profile: Option<&Path>) -> Session<'_> {
+        Session::new(self.setup, Devices::All, profile, self.workload)
+    }
+
+    fn alone(&self, device: usize) -> Session<'_> {
+        Session::new(self.setup, Devices::Alone(device), None, self.workload)
+    }
+
+    fn model(&self, before: Before) -> Option<Model<'_>> {
+        Some(Model {
+            workload: self.workload,
+            costs: self.costs,
+            specs: self.setup.specs.as_deref()?,
+            before,
+        })
+    }
+
+    /// Fixed shares worth trying: every twentieth for two devices, what the model says for more.
+    fn candidates(&self, before: Before) -> Vec<Vec<f64>> {
+        if self.setup.count() == 2 {
+            let share = |i: usize| i as f64 / STEPS as f64;
+            return (0..=STEPS)
+                .map(|i| vec![share(i), share(STEPS - i)])
+                .collect();
+        }
+        let Some(model) = self.model(before) else {
+            return Vec::new();
+        };
+        let (_, chunks) = model.optimum();
+        let units = chunks.iter().map(|chunk| chunk.len() as f64);
+        vec![units.collect()]
+    }
+
+    fn row(&self, mode: Mode, before: Before) -> Row {
+        let device = |device: &String| Alone {
+            device: device.clone(),
+            seconds: 0.0,
+            busy_seconds: None,
+            share: 0.0,
+        };
+        Row {
+            machine: self.machine.to_owned(),
+            workload: self.workload.name.to_owned(),
+            mode,
+            extent: self.workload.extent(),
+            iterations: 1,
+            devices: self.setup.names.iter().map(device).collect(),
+            split_seconds: 0.0,
+            best_single_seconds: 0.0,
+            settled_seconds: None,
+            balance: None,
+            whole_iterations: 0,
+            bytes_moved: 0,
+            fixed: Vec::new(),
+            beside_fixed_seconds: 0.0,
+            sweep: Vec::new(),
+            model_seconds: self.model(before).map(|model| model.optimum().0),
+            overhead: None,
+            late: 0.0,
+            report: String::new(),
+        }
+    }
+
+    /// What the best device alone takes more than by its script.
+    fn over_script(&self, row: &Row, before: Before) -> Option<f64> {
+        let model = self.model(before)?;
+        let whole = 0..self.workload.extent();
+        let scripted = (0..self.setup.count()).map(|device| model.seconds(device, &whole));
+        let alone = row.devices.iter().map(|device| device.seconds);
+        let (alone, scripted) = alone.zip(scripted).min_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(alone / scripted - 1.0)
+    }
+
+    /// Once, cold and warm.
+    pub fn one_shots(&self) -> Vec<Row> {
+        let expected = self.workload.expected(1);
+        let folder = tempfile::tempdir().expect("a folder");
+        let learning = self.all(Some(folder.path()));
+        for _ in 0..LEARNING {
+            learning.one_shot(None);
+        }
+        drop(learning);
+        let fixed = self.all(None);
+        let sweep = swept(self.candidates(Before::AllHome), |shares| {
+            fixed.one_shot(Some(&Policy::Fixed(shares.to_vec()))).0
+        });
+        drop(fixed);
+        let mut best = best_of(&sweep);
+        let devices = self.setup.count();
+        let (mut alone, mut fixed) = (vec![Vec::new(); devices], vec![Vec::new(); best.len()]);
+        let modes = [(Mode::Cold, None), (Mode::Warm, Some(folder.path()))];
+        let mut split = modes.map(|_| (Vec::new(), Summary::default()));
+        for _ in 0..self.effort.rounds {
+            for (device, samples) in alone.iter_mut().enumerate() {
+                samples.push(self.alone(device).one_shot(None).0);
+            }
+            for ((mode, profile), (samples, summary)) in modes.iter().zip(&mut split) {
+                let (seconds, reports, answer) = self.all(*profile).one_shot(None);
+                check(&self.at(*mode), &answer, &expected);
+                samples.push(seconds);
+                *summary = Summary::of(&reports);
+            }
+            for (one, samples) in best.iter().zip(&mut fixed) {
+                let policy = Policy::Fixed(one.shares.clone());
+                samples.push(self.all(None).one_shot(Some(&policy)).0);
+            }
+        }
+        for (one, samples) in best.iter_mut().zip(fixed) {
+            one.seconds = median(samples).expect("there are rounds");
+        }
+        let late = self.setup.late();
+        let row = |(mode, (samples, summary)): (Mode, (Vec<f64>, Summary))| {
+            let mut row = self.row(mode, Before::AllHome);
+            for (i, device) in row.devices.iter_mut().enumerate() {
+                device.seconds = median(alone[i].iter().copied()).expect("there are rounds");
+                device.share = summary.shares[i];
+            }
+            row.split_seconds = median(samples).expect("there are rounds");
+            row.best_single_seconds = row.best_single().seconds;
+            row.balance = summary.balance;
+            row.whole_iterations = usize::from(summary.is_whole);
+            row.bytes_moved = summary.bytes_moved;
+            row.beside_fixed_seconds = row.split_seconds;
+            row.fixed.clone_from(&best);
+            row.sweep.clone_from(&sweep);
+            row.overhead = self.over_script(&row, Before::AllHome);
+            row.late = late;
+            row.report = summary.report;
+            row
+        };
+        [Mode::Cold, Mode::Warm]
+            .into_iter()
+            .zip(split)
+            .map(row)
+            .collect()
+    }
+
+    /// Many times, beginning cold.
+    pub fn repeated(&self) -> Row {
+        let checked = self.all(None);
+        let mut data = checked.data();
+        for _ in 0..CHECKED {
+            data.iterate(None);
+        }
+        data.check(&self.at(Mode::Repeated));
+        drop(data);
+        drop(checked);
+
+        let devices = self.setup.count();
+        let sessions: Vec<_> = (0..devices).map(|device| self.alone(device)).collect();
+        let mut alone: Vec<_> = sessions.iter().map(Repeating::begun).collect();
+        let first = |one: &Repeating<'_>| one.settled();
+        let best = alone.iter().map(first).fold(f64::INFINITY, f64::min);
+        let most = (self.effort.iterating / best) as usize;
+        let iterations = most.clamp(self.effort.least_iterations, self.effort.most_iterations);
+
+        let session = self.all(None);
+        let mut split = Repeating::new(&session, None);
+        let mut summaries = Vec::new();
+        let start = Instant::now();
+        for _ in 0..iterations {
+            summaries.push(split.data.iterate(None));
+        }
+        split.data.words();
+        let total = start.elapsed().as_secs_f64();
+        let summaries: Vec<Summary> = summaries.iter().map(|one| Summary::of(one)).collect();
+
+        let fixed_session = self.all(None);
+        let sweep = {
+            let mut data = fixed_session.data();
+            swept(self.candidates(Before::Settled), |shares| {
+                let policy = Policy::Fixed(shares.to_vec());
+                // Boundaries have moved; and there are two buffers.
+                (0..2).for_each(|_| drop(data.iterate(Some(&policy))));
+                timed(|| drop(data.iterate(Some(&policy))))
+            })
+        };
+        let mut best_fixed = best_of(&sweep);
+        let policy = |one: &Fixed| Policy::Fixed(one.shares.clone());
+        let mut fixed: Vec<_> = best_fixed
+            .iter()
+            .map(|one| Repeating::new(&fixed_session, Some(policy(one))))
+            .collect();
+        alone.iter_mut().for_each(|one| {
+            if one.settled() <= SLOW * best {
+                one.samples.clear();
+            }
+        });
+        for _ in 0..self.effort.rounds {
+            let is_quick =
+                |one: &&mut Repeating<'_>| one.samples.is_empty() || one.settled() <= SLOW * best;
+            alone.iter_mut().filter(is_quick).for_each(Repeating::turn);
+            split.turn();
+            fixed.iter_mut().for_each(Repeating::turn);
+        }
+        for (one, repeating) in best_fixed.iter_mut().zip(&fixed) {
+            one.seconds = repeating.settled();
+        }
+        let busy = self.is_real.then(|| {
+            at_once(devices, |device| {
+                let session = &sessions[device];
+                let mut data = session.data();
+                move || timed(|| drop(data.iterate(None)))
+            })
+        });
+
+        let mut row = self.row(Mode::Repeated, Before::Settled);
+        let last = summaries.last().expect("there are iterations");
+        for (i, device) in row.devices.iter_mut().enumerate() {
+            device.seconds = alone[i].settled();
+            device.busy_seconds = busy.as_ref().map(|busy| busy[i]);
+            device.share = last.shares[i];
+        }
+        let later = || &summaries[iterations / 2..];
+        row.iterations = iterations;
+        row.split_seconds = total / iterations as f64;
+        let totals = alone.iter().map(|one| one.total(iterations));
+        row.best_single_seconds = totals.fold(f64::INFINITY, f64::min) / iterations as f64;
+        row.settled_seconds = Some([split.settled(), row.best_single().seconds]);
+        row.balance = median(later().iter().filter_map(|one| one.balance));
+        row.whole_iterations = summaries.iter().filter(|one| one.is_whole).count();
+        row.bytes_moved = median(later().iter().map(|one| one.bytes_moved as f64))
+            .expect("there are iterations") as u64;
+        row.beside_fixed_seconds = split.settled();
+        row.fixed = best_fixed;
+        row.sweep = sweep;
+        row.overhead = match self.raw {
+            Some(raw) => Some(self.over_native(raw, alone.last_mut().expect("there is a GPU"))),
+            None => self.over_script(&row, Before::Settled),
+        };
+        row.report.clone_from(&last.report);
+        drop((alone, split, fixed));
+        drop((sessions, session, fixed_session));
+        row.late = self.setup.late();
+        row
+    }
+
+    /// What a GPU alone takes more than by hand.
+    fn over_native(&self, raw: &Raw, gpu: &mut Repeating<'_>) -> f64 {
+        let mut native = Native::new(raw, self.workload);
+        let mut samples = Vec::new();
+        gpu.samples.clear();
+        for _ in 0..self.effort.rounds {
+            gpu.turn();
+            turn(&mut samples, || native.iterate());
+        }
+        gpu.settled() / median(samples).expect("there are rounds") - 1.0
+    }
+}
+
+/// Iterations that go on and on, in turn with others.
+struct Repeating<'a> {
+    data: Data<'a>,
+    policy: Option<Policy>,
+    /// Seconds of the first iteration, which brings the data, and of reading the answer.
+    first: f64,
+    reading: f64,
+    samples: Vec<f64>,
+}
+
+impl<'a> Repeating<'a> {
+    fn new(session: &'a Session<'a>, policy: Option<Policy>) -> Self {
+        Self {
+            data: session.data(),
+            policy,
+            first: 0.0,
+            reading: 0.0,
+            samples: Vec::new(),
+        }
+    }
+
+    /// With what it takes besides known, and some samples.
+    fn begun(session: &'a Session<'a>) -> Self {
+        let mut own = Self::new(session, None);
+        own.first = timed(|| drop(own.data.iterate(None)));
+        own.turn();
+        own.turn();
+        own.reading = timed(|| drop(own.data.words()));
+        own
+    }
+
+    fn turn(&mut self) {
+        let policy = self.policy.as_ref();
+        turn(&mut self.samples, || drop(self.data.iterate(policy)));
+    }
+
+    fn settled(&self) -> f64 {
+        median(self.samples.iter().copied()).expect("it had a turn")
+    }
+
+    /// Seconds of so many iterations.
+    fn total(&self, iterations: usize) -> f64 {
+        self.first + (iterations - 1) as f64 * self.settled() + self.reading
+    }
+}
+
+/// A few iterations: one for what others left in the caches, then as many as there are short.
+fn turn(samples: &mut Vec<f64>, mut iterate: impl FnMut()) {
+    const LONG: Duration = Duration::from_millis(50);
+    const MOST: usize = 5;
+    iterate();
+    let start = Instant::now();
+    for i in 0..MOST {
+        if i > 0 && start.elapsed() > LONG {
+            break;
+        }
+        samples.push(timed(&mut iterate));
+    }
+}
+
+fn timed(act: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    act();
+    start.elapsed().as_secs_f64()
+}
+
+/// Medians of what fixed shares take; hopeless ones are tried once.
+fn swept(candidates: Vec<Vec<f64>>, mut run: impl FnMut(&[f64]) -> f64) -> Vec<Fixed> {
+    const TRIES: usize = 3;
+    let mut samples: Vec<Vec<f64>> = candidates.iter().map(|shares| vec![run(shares)]).collect();
+    for _ in 1..TRIES {
+        let least = samples
+            .iter()
+            .flatten()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        for (shares, samples) in candidates.iter().zip(&mut samples) {
+            if samples[0] <= HOPELESS * least {
+                samples.push(run(shares));
+            }
+        }
+    }
+    let fixed = |(shares, samples): (Vec<f64>, Vec<f64>)| Fixed {
+        shares,
+        seconds: median(samples).expect("each is tried"),
+    };
+    candidates.into_iter().zip(samples).map(fixed).collect()
+}
+
+fn best_of(sweep: &[Fixed]) -> Vec<Fixed> {
+    let mut sorted = sweep.to_vec();
+    sorted.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    sorted.truncate(AGAIN);
+    sorted
+}
+
+/// What each device takes for a problem of its own while all others have one as well: what processors do that share a
+/// memory and a clock, with nobody splitting anything.
+fn at_once<W: FnMut() -> f64>(devices: usize, work: impl Fn(usize) -> W + Sync) -> Vec<f64> {
+    const LEAST: usize = 4;
+    const BUDGET: Duration = Duration::from_millis(500);
+    let slow = AtomicUsize::new(devices);
+    let run = |device: usize| {
+        let mut iterate = work(device);
+        iterate();
+        let start = Instant::now();
+        let mut samples = Vec::new();
+        // All go on until the slowest has had its turns.
+        while slow.load(Ordering::Relaxed) > 0 || start.elapsed() < BUDGET {
+            samples.push(iterate());
+            if samples.len() == LEAST {
+                slow.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        median(samples).expect("each had its turns")
+    };
+    std::thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..devices)
+            .map(|device| scope.spawn(move || run(device)))
+            .collect();
+        let seconds = threads.into_iter().map(|thread| thread.join());
+        seconds.map(|seconds| seconds.expect("it runs")).collect()
+    })
+}

@@ -1,0 +1,375 @@
+//! The twelve workloads: what they are given, which dispatches one iteration of them is, and which elements a chunk of
+//! each kernel touches.
+//!
+//! Nine are those of the `lanes` bench, kernel and data; what they come to is the affair of `reference`.
+
+use super::lanes::workloads::{self as lanes, Bound, Pass, bits, one, unit};
+use super::reference;
+use divvy::{Access, Combine, Kernel};
+
+use Access::{Accumulate, All, Neighborhood, OneToOne};
+use Bound::{Buffer, Value};
+
+const LANES_ENTRY: &str = "main";
+const BLUR: &str = include_str!("blur.wgsl");
+const BLUR_RADIUS: u64 = 30;
+
+/// How large the workloads are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// As little as compiles everything there is to compile.
+    Tiny,
+    /// For a continuous integration.
+    Small,
+    /// Small enough for the cores to do the work of all virtual devices in a part of the scripted time.
+    Scripted,
+    /// For processors that take the time they take.
+    Real,
+}
+
+/// What a kernel declares of a buffer.
+///
+/// One list for all kernels, so that it can go when patterns are read from the code. `life` and `gray-scott` wrap around,
+/// which no pattern says: every device needs all of the grid.
+const PATTERNS: &[(&str, &str, Access)] = &[
+    ("saxpy", "x", OneToOne),
+    ("saxpy", "y", OneToOne),
+    ("matmul", "a", OneToOne),
+    ("matmul", "b", All),
+    ("matmul", "c", OneToOne),
+    ("blur/rows", "image", OneToOne),
+    ("blur/columns", "image", Neighborhood(BLUR_RADIUS)),
+    ("blur", "weights", All),
+    ("blur", "blurred", OneToOne),
+    ("binomial", "options", OneToOne),
+    ("binomial", "price", OneToOne),
+    ("n-body/kick", "sources", All),
+    ("n-body/kick", "here", OneToOne),
+    ("n-body", "velocity", OneToOne),
+    ("n-body/drift", "position", OneToOne),
+    ("mandelbrot", "counts", OneToOne),
+    ("ray", "spheres", All),
+    ("ray", "image", OneToOne),
+    ("heat", "u", Neighborhood(1)),
+    ("heat", "v", OneToOne),
+    ("gray-scott", "a", All),
+    ("gray-scott", "b", OneToOne),
+    ("life", "a", All),
+    ("life", "b", OneToOne),
+    ("reduction", "x", OneToOne),
+    ("reduction", "sums", OneToOne),
+    ("histogram", "x", OneToOne),
+    ("histogram", "bins", Accumulate(Combine::Add)),
+];
+
+/// A workload, as data: who runs it decides how.
+pub struct Workload {
+    pub name: &'static str,
+    pub kernels: Vec<Kernel>,
+    /// Words of a buffer's elements, and what it begins with.
+    pub buffers: Vec<(usize, Vec<u32>)>,
+    pub values: Vec<Vec<u32>>,
+    /// Iterations take the turns one after the other, and from the first again.
+    pub turns: Vec<Turn>,
+    /// Whether the answer is floats.
+    pub is_float: bool,
+    pub shape: Shape,
+}
+
+/// The dispatches of an iteration, and where it leaves the answer.
+pub struct Turn {
+    pub passes: Vec<Pass>,
+    pub answer: usize,
+}
+
+/// What the reference is told of the size.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub width: usize,
+    pub height: usize,
+}
+
+/// The names of all, in the order of the table.
+pub const NAMES: [&str; 12] = [
+    "saxpy",
+    "matmul",
+    "blur",
+    "binomial",
+    "n-body",
+    "mandelbrot",
+    "ray",
+    "heat",
+    "gray-scott",
+    "life",
+    "reduction",
+    "histogram",
+];
+
+impl Workload {
+    /// The workload of this name.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn new(name: &str, size: Size) -> Self {
+        let of = |tiny, small, scripted, real| match size {
+            Size::Tiny => tiny,
+            Size::Small => small,
+            Size::Scripted => scripted,
+            Size::Real => real,
+        };
+        // Rows are as long when tiny as when large, for short ones are another program.
+        let row = |small, scripted, real| of(small, small, scripted, real);
+        match name {
+            "saxpy" => vector(
+                lanes::saxpy(of(1 << 12, 1 << 18, 1 << 22, 1 << 24)),
+                "saxpy",
+            ),
+            "matmul" => square(lanes::matmul(of(64, 128, 512, 512), false), "matmul"),
+            "blur" => blur(row(256, 512, 1024), of(16, 256, 512, 1024)),
+            "binomial" => binomial(of(4, 32, 1024, 4096)),
+            "n-body" => bodies(of(64, 1024, 4096, 8192)),
+            "mandelbrot" => {
+                let (width, height) = (row(64, 256, 1024), of(16, 256, 512, 1024));
+                let workload = from_lanes(lanes::mandelbrot(width, height), "mandelbrot");
+                Self {
+                    shape: Shape { width, height },
+                    is_float: false,
+                    ..workload
+                }
+            }
+            "ray" => ray(row(64, 256, 1024), of(16, 256, 512, 1024)),
+            "heat" => square(lanes::heat(of(64, 256, 1024, 2048)), "heat"),
+            "gray-scott" => square(lanes::gray_scott(of(64, 256, 512, 1024)), "gray-scott"),
+            "life" => Self {
+                is_float: false,
+                ..square(lanes::life(of(64, 256, 1024, 2048)), "life")
+            },
+            "reduction" => row_sums(of(2, 64, 1024, 4096)),
+            "histogram" => Self {
+                is_float: false,
+                ..vector(
+                    lanes::histogram(of(1 << 12, 1 << 18, 1 << 22, 1 << 24)),
+                    "histogram",
+                )
+            },
+            _ => panic!("there is no workload {name}"),
+        }
+    }
+
+    /// How many units of the slowest dimension a dispatch has.
+    pub fn extent(&self) -> usize {
+        let [x, y, _] = self.turns[0].passes[0].range;
+        if y > 1 { y } else { x }
+    }
+
+    /// What the answer is after so many iterations.
+    pub fn expected(&self, iterations: usize) -> Vec<f32> {
+        reference::after(self, iterations)
+    }
+
+    /// Where the answer is after so many iterations.
+    pub fn answer(&self, iterations: usize) -> usize {
+        self.turns[(iterations - 1) % self.turns.len()].answer
+    }
+}
+
+/// A kernel with the patterns of its buffers.
+fn kernel(name: &str, wgsl: &str, entry: &str) -> Kernel {
+    let kernel = Kernel::from_wgsl(wgsl).and_then(|kernel| kernel.entry(entry));
+    let mut kernel = kernel.expect("it is valid");
+    let full = format!("{name}/{entry}");
+    let bindings = kernel.facts().expect("it is complete").bindings.clone();
+    for (of, buffer, access) in PATTERNS {
+        let is_its = *of == name || *of == full;
+        if is_its && bindings.iter().any(|binding| binding.name == *buffer) {
+            kernel = kernel.access(buffer, *access).expect("it suits the buffer");
+        }
+    }
+    kernel
+}
+
+/// The dispatches of another bench: two that go back and forth are two turns, more of them are the same again.
+fn from_lanes(workload: lanes::Workload, name: &'static str) -> Workload {
+    let kernel = |wgsl: &&str| kernel(name, wgsl, LANES_ENTRY);
+    let is_alternating = workload.passes.len() > 1;
+    let (at, is_float) = workload.answer;
+    let passes = workload.passes.into_iter().take(2).enumerate();
+    let turn = |(i, pass): (usize, Pass)| Turn {
+        passes: vec![pass],
+        answer: if is_alternating { 1 - i } else { at },
+    };
+    Workload {
+        name,
+        kernels: workload.kernels.iter().map(kernel).collect(),
+        buffers: workload.buffers,
+        values: workload.values,
+        turns: passes.map(turn).collect(),
+        is_float,
+        shape: Shape {
+            width: 0,
+            height: 0,
+        },
+    }
+}
+
+fn vector(workload: lanes::Workload, name: &'static str) -> Workload {
+    let (width, height) = (workload.buffers[0].1.len(), 1);
+    Workload {
+        shape: Shape { width, height },
+        ..from_lanes(workload, name)
+    }
+}
+
+fn square(workload: lanes::Workload, name: &'static str) -> Workload {
+    let [width, height, _] = workload.passes[0].range;
+    Workload {
+        shape: Shape { width, height },
+        ..from_lanes(workload, name)
+    }
+}
+
+fn blur(width: usize, height: usize) -> Workload {
+    let image: Vec<f32> = (0..width * height).map(unit).collect();
+    let bell = |i: usize| (-0.5 * ((i as f32 - BLUR_RADIUS as f32) / 10.0).powi(2)).exp();
+    let weights: Vec<f32> = (0..=2 * BLUR_RADIUS as usize).map(bell).collect();
+    let sum: f32 = weights.iter().sum();
+    let weights: Vec<f32> = weights.iter().map(|weight| weight / sum).collect();
+    let pass = |kernel, from, to| {
+        let bound = [
+            ("p", Value(0)),
+            ("weights", Buffer(0)),
+            ("image", Buffer(from)),
+            ("blurred", Buffer(to)),
+        ];
+        one(kernel, &bound, [width, height, 1])
+    };
+    Workload {
+        name: "blur",
+        kernels: ["rows", "columns"]
+            .map(|entry| kernel("blur", BLUR, entry))
+            .into(),
+        buffers: vec![
+            (1, bits(&weights)),
+            (1, bits(&image)),
+            (1, vec![0; width * height]),
+        ],
+        values: vec![vec![width as u32, height as u32]],
+        turns: vec![Turn {
+            passes: vec![pass(0, 1, 2), pass(1, 2, 1)],
+            answer: 1,
+        }],
+        is_float: true,
+        shape: Shape { width, height },
+    }
+}
+
+fn binomial(options: usize) -> Workload {
+    let option = |i: usize| {
+        let more = |from: usize| unit(4 * i + from);
+        [
+            5.0 + 25.0 * more(0),
+            1.0 + 99.0 * more(1),
+            0.25 + 9.75 * more(2),
+            0.0,
+        ]
+    };
+    let given: Vec<f32> = (0..options).flat_map(option).collect();
+    let bound = [
+        ("p", Value(0)),
+        ("options", Buffer(0)),
+        ("price", Buffer(1)),
+    ];
+    Workload {
+        name: "binomial",
+        kernels: vec![kernel("binomial", include_str!("binomial.wgsl"), "main")],
+        buffers: vec![(4, bits(&given)), (1, vec![0; options])],
+        values: vec![bits(&[0.02, 0.3])],
+        turns: vec![Turn {
+            passes: vec![one(0, &bound, [256, options, 1])],
+            answer: 1,
+        }],
+        is_float: true,
+        shape: Shape {
+            width: 256,
+            height: options,
+        },
+    }
+}
+
+fn bodies(n: usize) -> Workload {
+    let places: Vec<f32> = (0..n * 4)
+        .map(|i| if i % 4 == 3 { 1.0 / n as f32 } else { unit(i) })
+        .collect();
+    let kick = [
+        ("step", Value(0)),
+        ("sources", Buffer(0)),
+        ("here", Buffer(0)),
+        ("velocity", Buffer(1)),
+    ];
+    let drift = [
+        ("step", Value(0)),
+        ("velocity", Buffer(1)),
+        ("position", Buffer(0)),
+    ];
+    let wgsl = include_str!("../../shaders/galaxy.wgsl");
+    Workload {
+        name: "n-body",
+        kernels: ["kick", "drift"]
+            .map(|entry| kernel("n-body", wgsl, entry))
+            .into(),
+        buffers: vec![(4, bits(&places)), (4, vec![0; n * 4])],
+        values: vec![bits(&[1e-3, 0.05])],
+        turns: vec![Turn {
+            passes: vec![one(0, &kick, [n, 1, 1]), one(1, &drift, [n, 1, 1])],
+            answer: 0,
+        }],
+        is_float: true,
+        shape: Shape {
+            width: n,
+            height: 1,
+        },
+    }
+}
+
+fn ray(width: usize, height: usize) -> Workload {
+    let spheres = reference::spheres();
+    let value = [width, height, spheres.len() / 8].map(|x| x as u32);
+    let bound = [
+        ("p", Value(0)),
+        ("spheres", Buffer(0)),
+        ("image", Buffer(1)),
+    ];
+    Workload {
+        name: "ray",
+        kernels: vec![kernel("ray", include_str!("ray.wgsl"), "main")],
+        buffers: vec![(8, bits(&spheres)), (4, vec![0; 4 * width * height])],
+        values: vec![value.to_vec()],
+        turns: vec![Turn {
+            passes: vec![one(0, &bound, [width, height, 1])],
+            answer: 1,
+        }],
+        is_float: true,
+        shape: Shape { width, height },
+    }
+}
+
+fn row_sums(rows: usize) -> Workload {
+    let x: Vec<f32> = (0..rows * 4096).map(unit).collect();
+    let bound = [("x", Buffer(0)), ("sums", Buffer(1))];
+    Workload {
+        name: "reduction",
+        kernels: vec![kernel("reduction", include_str!("row_sums.wgsl"), "main")],
+        buffers: vec![(1, bits(&x)), (1, vec![0; rows])],
+        values: Vec::new(),
+        turns: vec![Turn {
+            passes: vec![one(0, &bound, [256, rows, 1])],
+            answer: 1,
+        }],
+        is_float: true,
+        shape: Shape {
+            width: 4096,
+            height: rows,
+        },
+    }
+}
