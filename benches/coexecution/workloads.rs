@@ -122,15 +122,15 @@ impl Workload {
         let row = |small, scripted, real| of(small, small, scripted, real);
         match name {
             "saxpy" => vector(
-                lanes::saxpy(of(1 << 12, 1 << 18, 1 << 22, 1 << 24)),
+                lanes::saxpy(of(1 << 12, 1 << 18, 1 << 21, 1 << 24)),
                 "saxpy",
             ),
             "matmul" => square(lanes::matmul(of(64, 128, 512, 512), false), "matmul"),
-            "blur" => blur(row(256, 512, 1024), of(16, 256, 512, 1024)),
-            "binomial" => binomial(of(4, 32, 1024, 4096)),
+            "blur" => blur(row(64, 128, 1024), of(16, 256, 512, 1024)),
+            "binomial" => binomial(of(4, 16, 64, 1024)),
             "n-body" => bodies(of(64, 1024, 4096, 8192)),
             "mandelbrot" => {
-                let (width, height) = (row(64, 256, 1024), of(16, 256, 512, 1024));
+                let (width, height) = (row(64, 64, 1024), of(16, 256, 512, 1024));
                 let workload = from_lanes(lanes::mandelbrot(width, height), "mandelbrot");
                 Self {
                     shape: Shape { width, height },
@@ -138,18 +138,18 @@ impl Workload {
                     ..workload
                 }
             }
-            "ray" => ray(row(64, 256, 1024), of(16, 256, 512, 1024)),
+            "ray" => ray(row(64, 64, 1024), of(16, 256, 512, 1024)),
             "heat" => square(lanes::heat(of(64, 256, 1024, 2048)), "heat"),
             "gray-scott" => square(lanes::gray_scott(of(64, 256, 512, 1024)), "gray-scott"),
             "life" => Self {
                 is_float: false,
                 ..square(lanes::life(of(64, 256, 1024, 2048)), "life")
             },
-            "reduction" => row_sums(of(2, 64, 1024, 4096)),
+            "reduction" => row_sums(of(2, 64, 512, 4096)),
             "histogram" => Self {
                 is_float: false,
                 ..vector(
-                    lanes::histogram(of(1 << 12, 1 << 18, 1 << 22, 1 << 24)),
+                    lanes::histogram(of(1 << 12, 1 << 18, 1 << 21, 1 << 24)),
                     "histogram",
                 )
             },
