@@ -1,31 +1,32 @@
-//! Does the split pay? Twelve workloads on five machines, once cold, once warm, and many times over, each beside every device
-//! alone and beside fixed shares.
+//! Does the split pay? Twelve workloads on five machines, once cold, once warm, and many times over, each beside every
+//! device alone and beside fixed shares.
 //!
-//! `cargo bench --bench coexecution` prints a table in markdown for each machine. Words behind `--` pick the rows that have all of them
-//! in `machine/workload/mode`, as in `-- 1:4/ heat`; `--json FILE` writes all figures and `--plot FILE` an SVG.
+//! `cargo bench --bench coexecution` prints a table in markdown for each machine. Words behind `--` pick the rows that have
+//! all of them in `machine/workload/mode`, as in `-- 1:4/ heat`; `--json FILE` writes all figures and `--plot FILE` an SVG.
 //! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all rows run and all answers are right.
 //!
 //! **Machines.** `cpu+lavapipe` is the CPU with one thread and a software GPU with one (the bench starts itself again with
-//! `LP_NUM_THREADS=1`); a hardware GPU makes a machine with the whole CPU. The others, such as `1:4:16`, are scripted devices of these speeds:
-//! each works out its chunk on the cores and sleeps for what is left of the scripted time, so that two cores can be any machine as
-//! long as they do the work of all in less. Where they took over 2 % longer, the row says `late`. The fastest
-//! takes 20 ms (small: 4 ms) for an iteration; the cost of an invocation follows the work of each row of the image where rows differ
-//! (`mandelbrot`, `ray`). The first device computes in the host's memory, as a CPU does; the others are reached by links
-//! of 2 GB/s, and each run or copy of theirs takes 20 microseconds more.
+//! `LP_NUM_THREADS=1`); a hardware GPU makes a machine with the whole CPU. The others, such as `1:4:16`, are scripted
+//! devices of these speeds: each works out its chunk on the cores and sleeps for what is left of the scripted time, so that
+//! two cores can be any machine as long as they do the work of all in less. Where they took over 2 % longer, the row says
+//! `late`. The fastest takes 20 ms (small: 4 ms) for an iteration; the cost of an invocation follows the work of each row
+//! of the image where rows differ (`mandelbrot`, `ray`). The first device computes in the host's memory, as a CPU does; the
+//! others are reached by links of 2 GB/s, and each run or copy of theirs takes 20 microseconds more.
 //!
-//! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, with kernels
-//! compiled before, by a runtime that has never run them at this size or that finds their rates in a profile. `repeated` is
-//! 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in the host's
-//! memory; milliseconds are for one. Kernels declare their access patterns, all in one list (`workloads.rs`).
+//! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, with
+//! kernels compiled before, by a runtime that has never run them at this size or that finds their rates in a profile.
+//! `repeated` is 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in
+//! the host's memory; milliseconds are for one. Kernels declare their access patterns, all in one list (`workloads.rs`).
 //!
-//! **Figures.** *Speedup* is over the best device alone through this runtime, counted the same way. `S_max` is the sum of the
-//! devices' rates over the largest; rates are those of each device alone; where processors share cores or memory and the work is repeated, those with all of them busy, each
-//! with a whole problem of its own. *Efficiency* is speedup by `S_max`; *settled* the same, of `repeated` once
-//! everything is learned. *Balance* is the least over the most time that devices were busy. *Regret* is the split's time over the
-//! least with fixed shares, of which 21 are tried, and the best three again, in turn with the split; for three devices, over what a
-//! model says that knows the scripts, and *best fixed* are its shares. *Whole* counts iterations that one device did alone. *Overhead* is what
-//! the best device alone takes over its script, or a GPU over the same in plain wgpu. *Moved* are bytes
-//! copied between memories in an iteration (`repeated`: the median of the later half), without reading the answer.
+//! **Figures.** *Speedup* is over the best device alone through this runtime, counted the same way. `S_max` is the sum of
+//! the devices' rates over the largest; rates are those of each device alone; where processors share cores or memory and
+//! the work is repeated, those with all of them busy, each with a whole problem of its own. *Efficiency* is speedup by
+//! `S_max`; *settled* the same, of `repeated` once everything is learned. *Balance* is the least over the most time that
+//! devices were busy. *Regret* is the split's time over the least with fixed shares, of which 21 are tried, and the best
+//! three again, in turn with the split; for three devices, over what a model says that knows the scripts, and *best fixed*
+//! are its shares. *Whole* counts iterations that one device did alone. *Overhead* is what the best device alone takes over
+//! its script, or a GPU over the same in plain wgpu. *Moved* are bytes copied between memories in an iteration
+//! (`repeated`: the median of the later half), without reading the answer.
 
 mod lanes;
 mod machine;
@@ -38,7 +39,9 @@ mod raw;
 mod reference;
 mod row;
 mod session;
+mod sweep;
 mod table;
+mod turns;
 mod workloads;
 
 use divvy::device::gpu::find_gpus;
@@ -161,19 +164,10 @@ fn run(
     raw: Option<&Raw>,
 ) -> Vec<Row> {
     let costs = Costs::new(workload);
-    let mut rows = Vec::new();
-    let is_once = |mode: &Mode| *mode != Mode::Repeated;
-    for is_one_shot in [true, false] {
-        let wanted: Vec<_> = wanted
-            .iter()
-            .filter(|mode| is_once(mode) == is_one_shot)
-            .collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        // Set up twice, so that each is told how late its own devices were.
+    // Set up for each measurement, so that it is told how late its own devices were.
+    let measured = |measure: &dyn Fn(&Bench<'_>) -> Vec<Row>| {
         let setup = machine.setup(workload, &costs, effort.scripted_seconds);
-        let bench = Bench {
+        measure(&Bench {
             machine: &machine.name,
             is_real: machine.is_real,
             setup: &setup,
@@ -181,18 +175,24 @@ fn run(
             costs: &costs,
             effort,
             raw,
-        };
-        if is_one_shot {
-            rows.extend(bench.one_shots());
-        } else {
-            rows.push(bench.repeated());
-        }
-        rows.retain(|row| !is_once(&row.mode) || wanted.contains(&&row.mode) || !is_one_shot);
+        })
+    };
+    let mut rows = Vec::new();
+    if wanted.iter().any(|mode| *mode != Mode::Repeated) {
+        let both = measured(&|bench| bench.one_shots());
+        rows.extend(both.into_iter().filter(|row| wanted.contains(&row.mode)));
+    }
+    if wanted.contains(&Mode::Repeated) {
+        rows.extend(measured(&|bench| vec![bench.repeated()]));
+    }
+    // The table comes when the machine is done.
+    for row in &rows {
         eprintln!(
-            "{}/{} {}",
-            machine.name,
-            workload.name,
-            if is_one_shot { "once" } else { "repeated" }
+            "{}/{}/{}: efficiency {:.2}",
+            row.machine,
+            row.workload,
+            row.mode.name(),
+            row.efficiency()
         );
     }
     rows

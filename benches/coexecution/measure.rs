@@ -8,19 +8,16 @@ use super::model::{Before, Costs, Model};
 use super::native::Native;
 use super::raw::Raw;
 use super::row::{Alone, Fixed, Mode, Row, Summary, median};
-use super::session::{Data, Session, check};
+use super::session::{Session, check};
+use super::sweep::{best_of, swept};
+use super::turns::{Repeating, at_once, timed, turn};
 use super::workloads::Workload;
 use divvy::Policy;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Fixed shares of two devices that are tried: every twentieth.
 const STEPS: usize = 20;
-/// Fixed shares that take longer than the best by this factor are tried once.
-const HOPELESS: f64 = 1.5;
-/// The best of them, which are run again in turn with the split: the best of many noisy figures is a lucky one.
-const AGAIN: usize = 3;
 /// One-shots that a profile is learned from.
 const LEARNING: usize = 6;
 /// Iterations that answers are looked at after.
@@ -306,130 +303,4 @@ impl Bench<'_> {
         }
         gpu.settled() / median(samples).expect("there are rounds") - 1.0
     }
-}
-
-/// Iterations that go on and on, in turn with others.
-struct Repeating<'a> {
-    data: Data<'a>,
-    policy: Option<Policy>,
-    /// Seconds of the first iteration, which brings the data, and of reading the answer.
-    first: f64,
-    reading: f64,
-    samples: Vec<f64>,
-}
-
-impl<'a> Repeating<'a> {
-    fn new(session: &'a Session<'a>, policy: Option<Policy>) -> Self {
-        Self {
-            data: session.data(),
-            policy,
-            first: 0.0,
-            reading: 0.0,
-            samples: Vec::new(),
-        }
-    }
-
-    /// With what it takes besides known, and some samples.
-    fn begun(session: &'a Session<'a>) -> Self {
-        let mut own = Self::new(session, None);
-        own.first = timed(|| drop(own.data.iterate(None)));
-        own.turn();
-        own.turn();
-        own.reading = timed(|| drop(own.data.words()));
-        own
-    }
-
-    fn turn(&mut self) {
-        let policy = self.policy.as_ref();
-        turn(&mut self.samples, || drop(self.data.iterate(policy)));
-    }
-
-    fn settled(&self) -> f64 {
-        median(self.samples.iter().copied()).expect("it had a turn")
-    }
-
-    /// Seconds of so many iterations.
-    fn total(&self, iterations: usize) -> f64 {
-        self.first + (iterations - 1) as f64 * self.settled() + self.reading
-    }
-}
-
-/// A few iterations: one for what others left in the caches, then as many as there are short.
-fn turn(samples: &mut Vec<f64>, mut iterate: impl FnMut()) {
-    const LONG: Duration = Duration::from_millis(50);
-    const MOST: usize = 5;
-    iterate();
-    let start = Instant::now();
-    for i in 0..MOST {
-        if i > 0 && start.elapsed() > LONG {
-            break;
-        }
-        samples.push(timed(&mut iterate));
-    }
-}
-
-fn timed(act: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    act();
-    start.elapsed().as_secs_f64()
-}
-
-/// Medians of what fixed shares take; hopeless ones are tried once.
-fn swept(candidates: Vec<Vec<f64>>, mut run: impl FnMut(&[f64]) -> f64) -> Vec<Fixed> {
-    const TRIES: usize = 3;
-    let mut samples: Vec<Vec<f64>> = candidates.iter().map(|shares| vec![run(shares)]).collect();
-    for _ in 1..TRIES {
-        let least = samples
-            .iter()
-            .flatten()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        for (shares, samples) in candidates.iter().zip(&mut samples) {
-            if samples[0] <= HOPELESS * least {
-                samples.push(run(shares));
-            }
-        }
-    }
-    let fixed = |(shares, samples): (Vec<f64>, Vec<f64>)| Fixed {
-        shares,
-        seconds: median(samples).expect("each is tried"),
-    };
-    candidates.into_iter().zip(samples).map(fixed).collect()
-}
-
-fn best_of(sweep: &[Fixed]) -> Vec<Fixed> {
-    let mut sorted = sweep.to_vec();
-    sorted.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    sorted.truncate(AGAIN);
-    sorted
-}
-
-/// What each device takes for a problem of its own while all others have one as well: what processors do that share a
-/// memory and a clock, with nobody splitting anything.
-fn at_once<W: FnMut() -> f64>(devices: usize, work: impl Fn(usize) -> W + Sync) -> Vec<f64> {
-    const LEAST: usize = 4;
-    const BUDGET: Duration = Duration::from_millis(500);
-    let slow = AtomicUsize::new(devices);
-    let run = |device: usize| {
-        let mut iterate = work(device);
-        iterate();
-        let start = Instant::now();
-        let mut samples = Vec::new();
-        // All go on until the slowest has had its turns.
-        while slow.load(Ordering::Relaxed) > 0 || start.elapsed() < BUDGET {
-            samples.push(iterate());
-            if samples.len() == LEAST {
-                slow.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        median(samples).expect("each had its turns")
-    };
-    std::thread::scope(|scope| {
-        let run = &run;
-        let threads: Vec<_> = (0..devices)
-            .map(|device| scope.spawn(move || run(device)))
-            .collect();
-        let seconds = threads.into_iter().map(|thread| thread.join());
-        seconds.map(|seconds| seconds.expect("it runs")).collect()
-    })
 }

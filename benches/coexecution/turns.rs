@@ -1,0 +1,105 @@
+//! Iterations in turn with others, and at the same time as others.
+//!
+//! Invariant: what is timed has had an iteration just before, so that none pays for what another left in the caches.
+
+use super::row::median;
+use super::session::{Data, Session};
+use divvy::Policy;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Iterations that go on and on, in turn with others.
+pub struct Repeating<'a> {
+    pub data: Data<'a>,
+    policy: Option<Policy>,
+    /// Seconds of the first iteration, which brings the data, and of reading the answer.
+    first: f64,
+    reading: f64,
+    pub samples: Vec<f64>,
+}
+
+impl<'a> Repeating<'a> {
+    pub fn new(session: &'a Session<'a>, policy: Option<Policy>) -> Self {
+        Self {
+            data: session.data(),
+            policy,
+            first: 0.0,
+            reading: 0.0,
+            samples: Vec::new(),
+        }
+    }
+
+    /// With what it takes besides known, and some samples.
+    pub fn begun(session: &'a Session<'a>) -> Self {
+        let mut own = Self::new(session, None);
+        own.first = timed(|| drop(own.data.iterate(None)));
+        own.turn();
+        own.turn();
+        own.reading = timed(|| drop(own.data.words()));
+        own
+    }
+
+    pub fn turn(&mut self) {
+        let policy = self.policy.as_ref();
+        turn(&mut self.samples, || drop(self.data.iterate(policy)));
+    }
+
+    pub fn settled(&self) -> f64 {
+        median(self.samples.iter().copied()).expect("it had a turn")
+    }
+
+    /// Seconds of so many iterations.
+    pub fn total(&self, iterations: usize) -> f64 {
+        self.first + (iterations - 1) as f64 * self.settled() + self.reading
+    }
+}
+
+/// A few iterations: one for what others left in the caches, then as many as there are short.
+pub fn turn(samples: &mut Vec<f64>, mut iterate: impl FnMut()) {
+    const LONG: Duration = Duration::from_millis(50);
+    const MOST: usize = 5;
+    iterate();
+    let start = Instant::now();
+    for i in 0..MOST {
+        if i > 0 && start.elapsed() > LONG {
+            break;
+        }
+        samples.push(timed(&mut iterate));
+    }
+}
+
+pub fn timed(act: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    act();
+    start.elapsed().as_secs_f64()
+}
+
+/// What each device takes for a problem of its own while all others have one as well: what processors do that share a
+/// memory and a clock, with nobody splitting anything.
+pub fn at_once<W: FnMut() -> f64>(devices: usize, work: impl Fn(usize) -> W + Sync) -> Vec<f64> {
+    const LEAST: usize = 4;
+    const BUDGET: Duration = Duration::from_millis(500);
+    let slow = AtomicUsize::new(devices);
+    let run = |device: usize| {
+        let mut iterate = work(device);
+        iterate();
+        let start = Instant::now();
+        let mut samples = Vec::new();
+        // All go on until the slowest has had its turns.
+        while slow.load(Ordering::Relaxed) > 0 || start.elapsed() < BUDGET {
+            samples.push(iterate());
+            if samples.len() == LEAST {
+                slow.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        median(samples).expect("each had its turns")
+    };
+    std::thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..devices)
+            .map(|device| scope.spawn(move || run(device)))
+            .collect();
+        let seconds = threads.into_iter().map(|thread| thread.join());
+        seconds.map(|seconds| seconds.expect("it runs")).collect()
+    })
+}
