@@ -133,7 +133,7 @@ impl Model<'_> {
                 continue;
             };
             let whole = self.bytes(at);
-            let access = facts.patterns[place].unwrap_or(Access::All);
+            let access = facts.declared[place].unwrap_or(Access::All);
             let is_first = !touched.contains(&at);
             touched.push(at);
             let halo = |rows: u64| whole / extent as f64 * rows as f64 * ends as f64;
@@ -184,7 +184,7 @@ impl Model<'_> {
             pass.bound.iter().any(|(name, bound)| {
                 let place = facts.find(name).expect("it is bound by its name");
                 matches!(bound, Bound::Buffer(at) if *at == buffer)
-                    && is_so(facts.bindings[place].kind, facts.patterns[place])
+                    && is_so(facts.bindings[place].kind, facts.declared[place])
             })
         })
     }
