@@ -6,7 +6,7 @@
 //! Invariant: lanes do the same operations in the same order.
 
 use super::op::{Code, Label, Op};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Straightens the jumps of a program.
 pub(super) fn straighten(ops: &mut Vec<Op>) {
@@ -17,16 +17,22 @@ pub(super) fn straighten(ops: &mut Vec<Op>) {
     drop_widening(ops);
 }
 
-/// Jumps to where the jump goes that they lead to.
+/// Jumps to where the jump goes that they lead to, unless that leads back: the jump at a loop's end stays the only one to its
+/// head, as registers are needed from the one to the other.
 fn lead_on(ops: &mut [Op]) {
     // From the back: where a label leads to that leads on is known by then, unless it leads back.
     let mut leads: HashMap<Label, Label> = HashMap::new();
+    let mut below: HashSet<Label> = HashSet::new();
     let mut next: Option<Label> = None;
     for op in ops.iter().rev() {
         match op.code {
-            Code::Jump => next = Some(leads.get(&op.label).copied().unwrap_or(op.label)),
+            Code::Jump => {
+                let to = leads.get(&op.label).copied().unwrap_or(op.label);
+                next = Some(to).filter(|to| below.contains(to));
+            }
             Code::Label => {
-                if let Some(to) = next.filter(|to| *to != op.label) {
+                below.insert(op.label);
+                if let Some(to) = next {
                     leads.insert(op.label, to);
                 }
             }

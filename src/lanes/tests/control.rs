@@ -1,6 +1,6 @@
 //! Branches, loops and calls do for each invocation what they would do for it alone.
 
-use super::harness::{each, run};
+use super::harness::{each, once, run};
 
 /// A word for each of 40 invocations.
 fn expect(f: impl Fn(u32) -> u32) -> Vec<u32> {
@@ -39,6 +39,36 @@ fn a_default_shares_its_block_with_other_selectors() {
         _ => 7,
     };
     assert_eq!(each("", body), expect(right));
+}
+
+#[test]
+fn a_counter_outlives_the_loop_inside_its_own() {
+    // What the inner loop needs for itself takes no place of what the outer one goes on with.
+    let body = "var x = 0u;
+        var a = one - 1u;
+        loop {
+            if a >= 3u { break; }
+            a += one;
+            var b = one - 1u;
+            loop {
+                if b >= 2u { break; }
+                b += one;
+                let c = ones[a] + b * 3u;
+                let d = ones[b] * 7u + c;
+                if ones[c % 2u] + d > 4u { x += c * 100u + d; }
+            }
+        }
+        out[0] = x;";
+    let mut right = 0;
+    for a in 1..=3_u32 {
+        for b in 1..=2 {
+            let c = 1 + b * 3;
+            let d = 7 + c;
+            right += c * 100 + d;
+            let _ = a;
+        }
+    }
+    assert_eq!(once("", body, 1), [right]);
 }
 
 #[test]
