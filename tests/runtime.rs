@@ -2,6 +2,7 @@
 
 use divvy::device::VirtualDevice;
 use divvy::device::virtual_device::Script;
+use divvy::kernel::Strided;
 use divvy::{
     Access, Buffer, Combine, DispatchBuilder, Error, Kernel, KernelError, Policy, Range, Report,
     Runtime,
@@ -544,6 +545,42 @@ fn a_count_of_64_bits_is_kept_by_one_device() {
         assert!(report.notes.iter().any(says), "{report}");
         let found = runtime.read(&sums).expect("it is there");
         assert_eq!(found, [sum * turn, 999 * 0x1_2345_6789]);
+    }
+}
+
+#[test]
+fn blocks_that_a_chunk_would_cut_are_refused() {
+    let runtime = machine(&[]);
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+        @compute @workgroup_size(4)
+        fn put(@builtin(global_invocation_id) id: vec3<u32>) { y[y[id.x]] = 1u; }",
+    );
+    let kernel = kernel.expect("it is valid");
+    let y = runtime.buffer::<u32>(64).expect("small");
+    let run = |units| {
+        let blocks = Access::Strided(Strided {
+            units,
+            stride: units as i64,
+            from: 0,
+            to: units as i64,
+        });
+        let kernel = kernel
+            .clone()
+            .access("y", blocks)
+            .expect("blocks don't meet");
+        runtime.dispatch(&kernel, 64).bind("y", &y).run()
+    };
+    assert!(run(4).is_ok() && run(2).is_ok());
+    for units in [0, 3, 8] {
+        let error = run(units).expect_err("a chunk may end within a block");
+        assert!(
+            matches!(
+                error,
+                Error::Kernel(KernelError::CutBlocks { workgroup: 4, .. })
+            ),
+            "{error}"
+        );
     }
 }
 

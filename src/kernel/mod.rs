@@ -121,6 +121,19 @@ pub enum KernelError {
     /// The code does something else than was declared.
     #[error("{0}")]
     Contradicted(Box<Contradicted>),
+    /// Blocks of units were declared that chunks would cut in two.
+    #[error(
+        "`{name}` is declared by blocks of {units} units, but chunks end anywhere between workgroups of {workgroup}; \
+         declare blocks of {workgroup}"
+    )]
+    CutBlocks {
+        /// The variable's name.
+        name: String,
+        /// Units of a block.
+        units: u64,
+        /// Units of a workgroup along the slowest dimension.
+        workgroup: u64,
+    },
     /// A binding that is never written was declared to accumulate.
     #[error("the kernel never writes `{name}`, so it can't be `{access}`")]
     AccumulatesNothing {

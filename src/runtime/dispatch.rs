@@ -8,7 +8,9 @@ use super::{Buffer, Runtime};
 use crate::device::{Bound, DeviceInfo, Home};
 use crate::error::{Error, Result};
 use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
-use crate::kernel::{Access, Binding, BindingKind, Facts, Kernel, Pattern, Proof, Word};
+use crate::kernel::{
+    Access, Binding, BindingKind, Facts, Kernel, KernelError, Pattern, Proof, Strided, Word,
+};
 use crate::plan::Touch;
 use crate::queue::{Completion, Dispatch, Hold, Report, Request, Resolved};
 use crate::range::{Chunk, Range};
@@ -304,6 +306,18 @@ impl<'a> DispatchBuilder<'a> {
                 least: layout.least_bytes,
                 actual,
             });
+        }
+        if let Some(Access::Strided(Strided { units, .. })) = access {
+            let workgroup = self.kernel.facts()?.workgroup[chunk.slowest];
+            let workgroup = u64::from(workgroup);
+            if units == 0 || !workgroup.is_multiple_of(units) {
+                return Err(KernelError::CutBlocks {
+                    name: name(),
+                    units,
+                    workgroup,
+                }
+                .into());
+            }
         }
         if let Some(access) = access {
             let extent = chunk.units.end;

@@ -149,6 +149,26 @@ fn nothing_false_is_proven_of_kernels_with_mistakes() {
         let buffers = random.buffers(&runtime, &mutant, &setup);
         let dispatch = dispatch(&runtime, &kernel, &setup, [&buffers[0], &buffers[1]]);
         let patterns = dispatch.patterns().expect("all is bound");
+        // What is remembered holds for no other values than those that it was found for.
+        let mut other = (case.setup)(n, m);
+        let word = random.between(0, 4) as usize;
+        other.u[word] = other.u[word]
+            .wrapping_add(random.between(0, 4) as u32)
+            .wrapping_sub(1);
+        let again = |kernel: &Kernel, setup: &Setup| {
+            let dispatch = crate::dispatch(&runtime, kernel, setup, [&buffers[0], &buffers[1]]);
+            let patterns = dispatch.patterns().expect("all is bound");
+            patterns
+                .into_iter()
+                .map(|pattern| pattern.access)
+                .collect::<Vec<_>>()
+        };
+        let fresh = Kernel::from_wgsl(&wgsl).expect("it was valid before");
+        assert_eq!(
+            again(&kernel, &other),
+            again(&fresh, &other),
+            "mutant {seed}\n{wgsl}"
+        );
         proven += usize::from(patterns.iter().all(|pattern| pattern.access.is_some()));
         let Err(Error::Checked(findings)) = dispatch.run() else {
             continue;

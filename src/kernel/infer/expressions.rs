@@ -142,7 +142,10 @@ impl<'a> Machine<'a> {
                     },
                     Value::Parts(parts) => {
                         let number = match &index {
-                            Value::Int(index) => self.number(index),
+                            Value::Int(index) => {
+                                self.used |= index.words;
+                                self.number(index)
+                            }
                             _ => None,
                         };
                         let number = number.and_then(|number| usize::try_from(number).ok());
@@ -260,6 +263,7 @@ impl<'a> Machine<'a> {
     fn load(&mut self, place: &Place, at: naga::Span, state: &State) -> Value {
         match place.root {
             Root::Own(slot) => {
+                self.depend_on(&place.steps);
                 let mut value = state.variables.get(slot).cloned().unwrap_or(Value::Unknown);
                 for step in &place.steps {
                     value = match step {

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// How much work is done for a kernel before it is given up.
-const FUEL: usize = 400_000;
+const FUEL: usize = 300_000;
 /// Calls deeper than this are given up: without recursion nobody writes them.
 const DEEPEST: usize = 40;
 /// The most places that are noted.
@@ -234,6 +234,7 @@ impl<'a> Machine<'a> {
 
     /// Counts work, and gives up when there was too much.
     pub(super) fn burn(&mut self, work: usize) {
+        let work = work + self.symbols.work.take();
         if self.fuel < work {
             self.fuel = 0;
             self.lose(Lost::TooComplex);
@@ -1237,6 +1238,7 @@ impl<'a> Machine<'a> {
     fn store(&mut self, place: &Place, value: Value, span: Span, state: &mut State) {
         match place.root {
             Root::Own(slot) => {
+                self.depend_on(&place.steps);
                 let Some(old) = state.variables.get(slot).cloned() else {
                     return self.lose(Lost::Unsupported);
                 };
@@ -1245,6 +1247,15 @@ impl<'a> Machine<'a> {
             Root::Storage(variable) => self.note(variable, place, Does::Write, span, state),
             Root::Uniform(_) => self.lose(Lost::Unsupported),
             Root::Other => {}
+        }
+    }
+
+    /// Which part of a variable is meant depends on these.
+    pub(super) fn depend_on(&mut self, steps: &[Step]) {
+        for step in steps {
+            if let Step::Index(int) = step {
+                self.used |= int.words;
+            }
         }
     }
 

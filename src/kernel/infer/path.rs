@@ -8,10 +8,13 @@
 use super::form::{Form, Symbol};
 use super::value::Cond;
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// How many facts are combined to bound a form.
 const DEPTH: u32 = 3;
+/// How many combinations are tried for one bound.
+const MOST_TRIED: u32 = 1_000;
 /// Facts beyond these many are forgotten: a bound is looked for among all of them.
 const MOST_FACTS: usize = 48;
 
@@ -31,9 +34,11 @@ pub(super) struct Known {
 }
 
 /// All symbols.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Symbols {
     pub(super) known: Vec<Known>,
+    /// Steps of work since it was last asked.
+    pub(super) work: Cell<usize>,
 }
 
 impl Symbols {
@@ -122,14 +127,19 @@ impl Path {
         if let Some(number) = form.as_number() {
             return (number, number);
         }
-        let low = form.times(-1).map_or_else(
-            || self.loose(symbols, form).0,
-            |negative| -self.upper(symbols, &negative, DEPTH),
-        );
-        (low, self.upper(symbols, form, DEPTH))
+        let upper = |form: &Form| {
+            let mut left = MOST_TRIED;
+            let bound = self.upper(symbols, form, DEPTH, &mut left);
+            let tried = (MOST_TRIED - left) as usize;
+            symbols.work.set(symbols.work.get() + 1 + tried);
+            bound
+        };
+        let low = form.times(-1);
+        let low = low.map_or_else(|| self.loose(symbols, form).0, |negative| -upper(&negative));
+        (low, upper(form))
     }
 
-    fn upper(&self, symbols: &Symbols, form: &Form, depth: u32) -> i128 {
+    fn upper(&self, symbols: &Symbols, form: &Form, depth: u32, left: &mut u32) -> i128 {
         let mut best = self.loose(symbols, form).1;
         if depth == 0 || form.terms.is_empty() {
             return best;
@@ -167,7 +177,11 @@ impl Path {
                 if rest.terms.len() > form.terms.len() {
                     continue;
                 }
-                let rest = self.upper(symbols, &rest, depth - 1);
+                if *left == 0 {
+                    return best;
+                }
+                *left -= 1;
+                let rest = self.upper(symbols, &rest, depth - 1, left);
                 best = best.min(rest.div_euclid(factor));
             }
         }

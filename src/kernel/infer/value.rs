@@ -10,6 +10,9 @@ use naga::{GlobalVariable, Handle};
 use smallvec::SmallVec;
 use std::rc::Rc;
 
+/// The most parts of a condition; of a larger one nothing is known.
+const MOST_PARTS: usize = 48;
+
 /// One of the things that an integer can be.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Case {
@@ -125,6 +128,7 @@ impl Cond {
             (Cond::Known(true), _) => other.clone(),
             (_, Cond::Known(true)) | (Cond::Known(false), _) => self.clone(),
             (_, Cond::Known(false)) => other.clone(),
+            _ if !self.fits_with(other) => Rc::new(Cond::Unknown),
             _ => Rc::new(Cond::Both(self.clone(), other.clone())),
         }
     }
@@ -134,7 +138,21 @@ impl Cond {
             (Cond::Known(false), _) => other.clone(),
             (_, Cond::Known(false)) | (Cond::Known(true), _) => self.clone(),
             (_, Cond::Known(true)) => other.clone(),
+            _ if !self.fits_with(other) => Rc::new(Cond::Unknown),
             _ => Rc::new(Cond::Either(self.clone(), other.clone())),
+        }
+    }
+
+    /// Whether a condition of the two is small enough to be walked through: what is shared is walked through each time.
+    fn fits_with(&self, other: &Self) -> bool {
+        self.size() + other.size() <= MOST_PARTS
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Cond::Known(_) | Cond::Unknown | Cond::Compare(..) => 1,
+            Cond::Not(inner) => 1 + inner.size(),
+            Cond::Both(a, b) | Cond::Either(a, b) => 1 + a.size() + b.size(),
         }
     }
 
