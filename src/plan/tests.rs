@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::interval::STEPS;
+use crate::kernel::Strided;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -127,6 +128,21 @@ fn a_stencil_copies_the_share_once_and_then_only_halos() {
         );
         assert_eq!(plan.copies(HOST, GPU_MEMORY), [499..500]);
         assert_eq!(plan.copies(GPU_MEMORY, HOST), [500..501]);
+    }
+}
+
+#[test]
+fn a_ring_copies_a_halo_at_both_of_its_seams() {
+    let mut world = World::new(1);
+    let (a, b) = (world.filled(1_000), world.buffer(1_000));
+    let halves = [(CPU, 0..500), (GPU, 500..1_000)];
+    let around = Access::Wrapped(2);
+    let first = world.dispatch(1_000, &[reads(a, around), writes(b)], &halves);
+    assert_eq!(first.copies(HOST, GPU_MEMORY), [0..2, 498..1_000]);
+    for (from, to) in [(b, a), (a, b)] {
+        let plan = world.dispatch(1_000, &[reads(from, around), writes(to)], &halves);
+        assert_eq!(plan.copies(HOST, GPU_MEMORY), [0..2, 498..500]);
+        assert_eq!(plan.copies(GPU_MEMORY, HOST), [500..502, 998..1_000]);
     }
 }
 
@@ -274,25 +290,41 @@ struct Bytes {
 #[derive(Clone, Debug)]
 struct Step {
     reads: usize,
-    halo: Option<u64>,
+    access: Access,
     writes: usize,
     cuts: Vec<u64>,
     shuffle: u64,
 }
 
+/// Any way to read a buffer; blocks are of one unit, so that chunks may be cut anywhere.
+fn accesses() -> impl Strategy<Value = Access> {
+    let blocks = (-2_i64..3, -6_i64..30, 0_i64..6);
+    prop_oneof![
+        Just(Access::All),
+        (0_u64..4).prop_map(Access::Neighborhood),
+        (0_u64..14).prop_map(Access::Wrapped),
+        blocks.prop_map(|(stride, from, len)| Access::Strided(Strided {
+            units: 1,
+            stride,
+            from,
+            to: from + len
+        })),
+    ]
+}
+
 fn steps(gpus: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = (
         0..3_usize,
-        prop::option::of(0_u64..4),
+        accesses(),
         0..3_usize,
         prop::collection::vec(0_u64..=24, gpus),
         any::<u64>(),
     );
-    let step = step.prop_map(|(reads, halo, writes, mut cuts, shuffle)| {
+    let step = step.prop_map(|(reads, access, writes, mut cuts, shuffle)| {
         cuts.sort_unstable();
         Step {
             reads,
-            halo,
+            access,
             writes,
             cuts,
             shuffle,
@@ -313,16 +345,16 @@ proptest! {
         let mut bytes = Bytes { memories: vec![vec![vec![0; LEN as usize]; 3]; 3] };
         let mut commands = Vec::new();
         let mut depends_on = HashMap::new();
-        let value = |step: usize, i: u64, own: u64, input: &[u64], halo: Option<u64>| {
-            let near = Span::new(i, i + 1).grown(halo.unwrap_or(LEN), Span::new(0, LEN));
-            let sum = input[near.indices()].iter().fold(0_u64, |sum, value| sum.wrapping_mul(31).wrapping_add(*value));
+        let value = |step: usize, i: u64, own: u64, input: &[u64], access: Access| {
+            let near = access.pieces(Span::new(i, i + 1), LEN, LEN).expect("an element each");
+            let near = near.iter().flat_map(|piece| &input[piece.indices()]);
+            let sum = near.fold(0_u64, |sum, value| sum.wrapping_mul(31).wrapping_add(*value));
             sum.wrapping_mul(7).wrapping_add(own.wrapping_mul(3)).wrapping_add(i + step as u64 + 1)
         };
         for (number, step) in steps.iter().enumerate() {
-            let access = step.halo.map_or(Access::All, Access::Neighborhood);
             let mut touches = vec![writes(buffers[step.writes])];
             if step.reads != step.writes {
-                touches.push(reads(buffers[step.reads], access));
+                touches.push(reads(buffers[step.reads], step.access));
             }
             let chunks = [(CPU, 0..step.cuts[0]), (GPU, step.cuts[0]..step.cuts[1]), (DeviceId(2), step.cuts[1]..LEN)];
             let plan = world.dispatch(LEN, &touches, &chunks);
@@ -333,7 +365,7 @@ proptest! {
             let input = if step.reads == step.writes { vec![0; LEN as usize] } else { truth[step.reads].clone() };
             for i in 0..LEN {
                 let own = truth[step.writes][i as usize];
-                truth[step.writes][i as usize] = value(number, i, own, &input, step.halo);
+                truth[step.writes][i as usize] = value(number, i, own, &input, step.access);
             }
         }
         let mut done: Vec<CommandId> = Vec::new();
@@ -368,7 +400,7 @@ proptest! {
                     };
                     for i in units.start..units.end {
                         let cell = &mut bytes.memories[step.writes][memory][i as usize];
-                        *cell = value(number, i, *cell, &input, step.halo);
+                        *cell = value(number, i, *cell, &input, step.access);
                     }
                 }
                 _ => prop_assert!(false, "nothing else is planned here"),

@@ -7,8 +7,9 @@
 //! no element to two chunks.
 
 use super::form::Form;
-use super::machine::{Does, Index, Machine, Site};
+use super::machine::Machine;
 use super::path::Path;
+use super::sites::{Does, Index, Site};
 use super::{Contradiction, Why};
 use crate::kernel::access::{Access, Combine, Strided, Word};
 use crate::span::Span;

@@ -5,8 +5,9 @@
 //! Invariant: an expression that isn't followed is anything of its type.
 
 use super::form::Form;
-use super::machine::{Does, Frame, Lost, Machine, State};
+use super::machine::{Frame, Lost, Machine, State};
 use super::path::Path;
+use super::sites::Does;
 use super::value::{Cond, Int, Order, Place, Root, Step, Value};
 use naga::{
     AddressSpace, BinaryOperator, Expression, GlobalVariable, Handle, Literal, MathFunction,

@@ -8,11 +8,15 @@
 //! is cut between workgroups. Where in doubt nothing is proven.
 
 mod arithmetic;
+mod branches;
 mod decide;
 mod expressions;
 mod form;
+mod loops;
 mod machine;
 mod path;
+mod sites;
+mod statements;
 mod value;
 
 use super::access::Access;
@@ -454,7 +458,7 @@ fn prove(facts: &Facts, chunk: &Chunk, given: &[Given<'_>]) -> (Proof, Vec<(usiz
         let BindingKind::Storage(usage) = binding.kind else {
             continue;
         };
-        let is_it = |site: &&machine::Site| inputs.place(site.variable) == Some(place);
+        let is_it = |site: &&sites::Site| inputs.place(site.variable) == Some(place);
         let touched = Touched {
             sites: sites.iter().filter(is_it).collect(),
             len: inputs.bytes(place) / binding.layout.element.stride.max(1),
@@ -495,3 +499,6 @@ fn prove(facts: &Facts, chunk: &Chunk, given: &[Given<'_>]) -> (Proof, Vec<(usiz
     };
     (proof, words)
 }
+
+#[cfg(test)]
+mod tests;

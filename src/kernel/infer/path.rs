@@ -102,7 +102,7 @@ impl Path {
         }
     }
 
-    pub(super) fn interval(&self, symbols: &Symbols, symbol: Symbol) -> (i128, i128) {
+    fn interval(&self, symbols: &Symbols, symbol: Symbol) -> (i128, i128) {
         let own = self.bounds.iter().find(|(other, ..)| *other == symbol);
         own.map_or_else(
             || (symbols.of(symbol).low, symbols.of(symbol).high),
