@@ -359,13 +359,14 @@ impl Facts {
             Given::Buffer(bytes) => *bytes,
             Given::Value(_) => 0,
         });
-        remembered.push(Remembered {
+        let newest = Remembered {
             extents: chunk.range.extents(),
             slowest: chunk.slowest,
             bytes: bytes.collect(),
             words,
             proof: proof.clone(),
-        });
+        };
+        remembered.insert(0, newest);
         proof
     }
 
