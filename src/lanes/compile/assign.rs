@@ -188,11 +188,9 @@ impl<'a> Assign<'a> {
 
     /// Loads what all chunks use, as far as there are registers that they don't need otherwise.
     pub(super) fn pin(&mut self, micros: &[Micro]) {
-        let is_shared =
-            |home: &Home| matches!(home, Home::Uniform(_) | Home::Constant(_) | Home::Stack(_));
         let mut shared: Vec<Value> = (0..self.homes.len())
             .filter(|i| self.banks[*i] == Bank::Vector && !self.uses[*i].is_empty())
-            .filter(|i| self.homes[*i].as_ref().is_some_and(is_shared))
+            .filter(|i| self.homes[*i].is_some_and(Home::is_for_all_chunks))
             .map(|i| Value(i as u32))
             .collect();
         let most = self.pressure(micros, &shared);
@@ -252,6 +250,13 @@ impl<'a> Assign<'a> {
     /// Where the next chunk will be begun.
     pub(super) fn next_mark(&mut self) -> Mark {
         *self.next.get_or_insert_with(|| self.asm.mark())
+    }
+
+    /// Goes elsewhere with a chunk that has no lane of the mask at a place.
+    pub(super) fn leave_out(&mut self, mask: u32, to: Mark) {
+        let bits = self.memory(Home::Bits(mask));
+        self.put(X86::Cmp_rm16_imm8, &[bits.into(), 0.into()]);
+        self.branch(X86::Je_rel32_64, to);
     }
 
     pub(super) fn put(&mut self, code: X86, operands: &[Operand]) {

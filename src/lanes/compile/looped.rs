@@ -8,9 +8,9 @@
 
 use super::super::op::{Class, Code, Held, Label, Op, Reg};
 use super::super::place::Places;
-use super::assembler::{at, indexed};
+use super::assembler::at;
 use super::assign::{Assign, without_unused};
-use super::frame::{BITS, END, FRAME, Frame, LANE, REGISTERS, TABLE};
+use super::frame::REGISTERS;
 use super::making::Making;
 use super::micro::{Bank, Home, Kind, Micro, Value};
 use super::select::Select;
@@ -25,6 +25,8 @@ pub(super) struct Looped {
     pub(super) each: Vec<usize>,
     /// The jump back.
     pub(super) last: usize,
+    /// Registers that it sets and that are needed in the next round or after the loop, and whether after it.
+    lasting: Vec<(Reg, bool)>,
 }
 
 /// A register that is set in a loop and has to be known after a round.
@@ -91,54 +93,53 @@ pub(super) fn looped(
         }
     }
     let (last, exit) = (last?, exit?);
-    let mut after = ops[last + 1..].iter();
-    after
-        .by_ref()
+    ops[last + 1..]
+        .iter()
         .take_while(|op| op.code == Code::Label)
         .find(|op| op.label == exit)?;
     if jumps.count(ops[head].label) != 1 {
         return None;
     }
+    let lasting = lasting(ops, places, &each, last);
     // Words that are one for all lanes go through all rounds together, so that no chunk may leave before others.
-    let sets_what_lasts = each.iter().any(|place| {
-        let dst = ops[*place].dst;
-        dst.is_some_and(|dst| {
-            held[dst.0 as usize].class().is_one_word() && lasts(ops, places, &each, last, dst)
-        })
-    });
-    (!is_narrowed || !sets_what_lasts).then_some(Looped { each, last })
+    let is_one_word = |(reg, _): &(Reg, bool)| held[reg.0 as usize].class().is_one_word();
+    if is_narrowed && lasting.iter().any(is_one_word) {
+        return None;
+    }
+    Some(Looped {
+        each,
+        last,
+        lasting,
+    })
 }
 
-/// Whether a register that a loop sets is needed in the next round, or after it.
-fn lasts(ops: &[Op], places: &Places, each: &[usize], last: usize, reg: Reg) -> bool {
-    is_needed_after(places, last, reg) || is_read_first(ops, each, reg)
-}
-
-fn is_needed_after(places: &Places, last: usize, reg: Reg) -> bool {
-    places.lives[reg.0 as usize].is_none_or(|life| life.end > last)
-}
-
-/// Whether a round reads a register before it sets it.
-fn is_read_first(ops: &[Op], each: &[usize], reg: Reg) -> bool {
-    let touches = |place: &&usize| {
-        let op = &ops[**place];
-        op.operands.contains(&Some(reg)) || op.dst == Some(reg)
-    };
-    let first = each.iter().find(touches);
-    first.is_some_and(|place| ops[*place].operands.contains(&Some(reg)))
+/// The registers that a loop sets and that are needed after a round, and whether they are after the loop.
+fn lasting(ops: &[Op], places: &Places, each: &[usize], last: usize) -> Vec<(Reg, bool)> {
+    let (mut read_first, mut set) = (HashSet::<Reg>::new(), HashSet::<Reg>::new());
+    let mut found = Vec::new();
+    for op in each.iter().map(|place| &ops[*place]) {
+        read_first.extend(
+            op.operands
+                .iter()
+                .flatten()
+                .filter(|reg| !set.contains(*reg)),
+        );
+        if let Some(dst) = op.dst.filter(|dst| set.insert(*dst)) {
+            let life = places.lives[dst.0 as usize];
+            found.push((dst, life.is_none_or(|life| life.end > last)));
+        }
+    }
+    found.retain(|(reg, is_needed_after)| *is_needed_after || read_first.contains(reg));
+    found
 }
 
 impl Select<'_> {
     /// Chooses the instructions of a loop.
     pub(super) fn rounds(&mut self, one: &Looped) {
         self.is_round = true;
-        let (ops, places) = (self.known.ops, self.known.places);
-        let mut set = HashSet::new();
+        let ops = self.known.ops;
         let mut carried: Vec<(Reg, Value)> = Vec::new();
-        for dst in one.each.iter().filter_map(|place| ops[*place].dst) {
-            if !set.insert(dst) || !lasts(ops, places, &one.each, one.last, dst) {
-                continue;
-            }
+        for &(dst, _) in &one.lasting {
             let home = match self.home_of(dst) {
                 // Each chunk begins with the word from before the loop, which the first one replaces.
                 Home::Uniform(at) => {
@@ -158,11 +159,11 @@ impl Select<'_> {
             self.current.insert(dst, start);
             carried.push((dst, start));
         }
-        let kept: Vec<Reg> = carried
+        let kept = one
+            .lasting
             .iter()
-            .map(|(reg, _)| *reg)
-            .filter(|reg| is_needed_after(places, one.last, *reg))
-            .collect();
+            .filter(|(_, is_needed_after)| *is_needed_after);
+        let kept: Vec<Reg> = kept.map(|(reg, _)| *reg).collect();
         for &place in &one.each {
             let op = ops[place];
             if op.code.jumps() {
@@ -232,14 +233,7 @@ impl Making<'_> {
             self.asm.put(load, &[zmm, from.into()]);
             self.asm.put(store, &[to.into(), zmm]);
         }
-        self.asm.put(
-            X86::Mov_r64_rm64,
-            &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()],
-        );
-        for register in [Register::R13D, Register::R15D] {
-            self.asm
-                .put(X86::Xor_r32_rm32, &[register.into(), register.into()]);
-        }
+        self.first_chunk();
         let keeps_bits = found.exits.iter().any(|exit| {
             exit.kept
                 .iter()
@@ -256,10 +250,7 @@ impl Making<'_> {
         let at_start = assign.pin_rounds(&micros, &found);
         let (head, next) = (assign.mark_here(), assign.next_mark());
         if let Some((_, mask)) = self.masks.last().filter(|_| !keeps_bits) {
-            let place = known.places.at[mask.0 as usize] as i64;
-            let word = indexed(REGISTERS, BITS, 1, place);
-            assign.put(X86::Cmp_rm16_imm8, &[word.into(), 0.into()]);
-            assign.branch(X86::Je_rel32_64, next);
+            assign.leave_out(known.places.at[mask.0 as usize] as u32, next);
         }
         for (_, copy) in &found.copied {
             let [from, to] = [0, 64].map(|by| at(Register::RSP, i64::from(copy + by)));
@@ -272,11 +263,7 @@ impl Making<'_> {
         assign.round = Some(assign.mark_here());
         assign.run(&micros);
         self.stack = self.stack.max(assign.stack);
-        self.asm.place(next);
-        self.asm.put(X86::Add_rm64_imm8, &[LANE.into(), 64.into()]);
-        self.asm.put(X86::Add_rm64_imm8, &[BITS.into(), 2.into()]);
-        self.asm.put(X86::Cmp_r64_rm64, &[LANE.into(), END.into()]);
-        self.asm.branch(X86::Jb_rel32_64, head);
+        self.next_chunk(head, next);
     }
 }
 
@@ -299,7 +286,6 @@ impl Assign<'_> {
         let mut vectors = of_bank(self, Bank::Vector);
         let free = 32_usize.saturating_sub(self.pressure(micros, &vectors) + 3);
         let uses = |this: &Self, value: &Value| this.uses[value.0 as usize].len();
-        // Constants cost least where they are: instructions take them from memory.
         let rank = |this: &Self, value: &Value| {
             let is_start = starts.contains(value);
             (!is_start, std::cmp::Reverse(uses(this, value)))
@@ -311,11 +297,8 @@ impl Assign<'_> {
         masks.sort_by_key(|value| rank(self, value));
         masks.truncate(MOST_MASKS);
         let is_for_all = |this: &Self, value: &Value| {
-            !starts.contains(value)
-                && matches!(
-                    this.homes[value.0 as usize],
-                    Some(Home::Uniform(_) | Home::Constant(_) | Home::Stack(_))
-                )
+            let home = this.homes[value.0 as usize];
+            !starts.contains(value) && home.is_some_and(Home::is_for_all_chunks)
         };
         let (before, each): (Vec<Value>, Vec<Value>) = vectors
             .into_iter()

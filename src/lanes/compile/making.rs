@@ -317,27 +317,13 @@ impl Making<'_> {
         stack: u32,
         each: &[usize],
     ) {
-        self.asm.put(
-            X86::Mov_r64_rm64,
-            &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()],
-        );
-        for register in [Register::R13D, Register::R15D] {
-            self.asm
-                .put(X86::Xor_r32_rm32, &[register.into(), register.into()]);
-        }
+        self.first_chunk();
         let mut assign = Assign::new(&mut self.asm, &self.layout, found, micros, held, stack);
         assign.pin(micros);
         let (head, next) = (assign.mark_here(), assign.next_mark());
         if let Some((_, mask)) = self.masks.last() {
             let start = assign.new_mark();
-            let word = indexed(
-                REGISTERS,
-                BITS,
-                1,
-                self.known.places.at[mask.0 as usize] as i64,
-            );
-            assign.put(X86::Cmp_rm16_imm8, &[word.into(), 0.into()]);
-            assign.branch(X86::Je_rel32_64, start);
+            assign.leave_out(self.known.places.at[mask.0 as usize] as u32, start);
             self.aside.push(Aside::Skip {
                 each: each.to_vec(),
                 start,
@@ -346,6 +332,23 @@ impl Making<'_> {
         }
         assign.run(micros);
         self.stack = self.stack.max(assign.stack);
+        self.next_chunk(head, next);
+    }
+
+    /// Begins with the first chunk.
+    pub(super) fn first_chunk(&mut self) {
+        self.asm.put(
+            X86::Mov_r64_rm64,
+            &[TABLE.into(), at(FRAME, Frame::NUMBERS).into()],
+        );
+        for register in [Register::R13D, Register::R15D] {
+            self.asm
+                .put(X86::Xor_r32_rm32, &[register.into(), register.into()]);
+        }
+    }
+
+    /// Goes on with the next chunk, if there is one, where chunks begin; `next` is where one ends.
+    pub(super) fn next_chunk(&mut self, head: Mark, next: Mark) {
         self.asm.place(next);
         self.asm.put(X86::Add_rm64_imm8, &[LANE.into(), 64.into()]);
         self.asm.put(X86::Add_rm64_imm8, &[BITS.into(), 2.into()]);

@@ -37,6 +37,13 @@ pub(super) enum Home {
     Numbers,
 }
 
+impl Home {
+    /// Whether all chunks find the same there.
+    pub(super) fn is_for_all_chunks(self) -> bool {
+        matches!(self, Home::Uniform(_) | Home::Constant(_) | Home::Stack(_))
+    }
+}
+
 /// Memory that an access goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Area {
