@@ -29,9 +29,17 @@ pub struct Touch {
 }
 
 impl Touch {
-    /// Whether chunks accumulate in it, each in a private copy.
-    fn accumulates(&self, private: bool) -> bool {
-        private && self.word.is_some() && matches!(self.access, Some(Access::Accumulate(_)))
+    /// Whether values are combined into it.
+    pub(crate) fn accumulates(&self) -> bool {
+        matches!(self.access, Some(Access::Accumulate(_)))
+    }
+
+    /// How values are combined in a private copy for each chunk, if chunks have such copies.
+    fn in_private(&self, private: bool) -> Option<(Combine, Word)> {
+        match self.access {
+            Some(Access::Accumulate(combine)) if private => self.word.map(|word| (combine, word)),
+            _ => None,
+        }
     }
 }
 
@@ -321,7 +329,10 @@ impl Planner {
         let mut home = Ok(());
         for chunk in chunks.iter().filter(|chunk| !chunk.units.is_empty()) {
             let memory = self.system.memory(chunk.device);
-            for touch in touches.iter().filter(|touch| !touch.accumulates(private)) {
+            for touch in touches
+                .iter()
+                .filter(|touch| touch.in_private(private).is_none())
+            {
                 let buffer = touch.buffer;
                 for span in self.pieces_of(touch, chunk.units, extent) {
                     let brought = self.bring(operation, buffer, memory, span, is_unfinished, plan);
@@ -368,13 +379,9 @@ impl Planner {
         plan: &mut Plan,
     ) -> Result<(), LostInput> {
         let memory = self.system.memory(chunk.device);
-        let accumulated = |touch: &Touch| match touch.access {
-            Some(Access::Accumulate(combine)) if private => touch.word.map(|word| (combine, word)),
-            _ => None,
-        };
         let mut group = None;
         for touch in touches {
-            if let Some((combine, word)) = accumulated(touch) {
+            if let Some((combine, word)) = touch.in_private(private) {
                 let private = BufferId(self.next_private);
                 self.next_private -= 1;
                 let group = *group.get_or_insert(private);
@@ -394,7 +401,10 @@ impl Planner {
 
         let run = self.next(Some(chunk.device));
         let first = plan.depends_on.len();
-        for touch in touches.iter().filter(|touch| accumulated(touch).is_none()) {
+        for touch in touches
+            .iter()
+            .filter(|touch| touch.in_private(private).is_none())
+        {
             for span in self.pieces_of(touch, chunk.units, extent) {
                 let account = self.account(touch.buffer);
                 if touch.writes {
@@ -457,10 +467,7 @@ impl Planner {
     ) -> Result<(), LostInput> {
         let before = self.last_command;
         let is_unfinished = &move |command: CommandId| command > before || is_unfinished(command);
-        for touch in touches
-            .iter()
-            .filter(|touch| matches!(touch.access, Some(Access::Accumulate(_))))
-        {
+        for touch in touches.iter().filter(|touch| touch.accumulates()) {
             let len = self.coherence(touch.buffer).len();
             self.check_not_lost(touch.buffer, Span::new(0, len))?;
         }
@@ -489,7 +496,7 @@ impl Planner {
         is_unfinished: &dyn Fn(CommandId) -> bool,
         plan: &mut Plan,
     ) -> Result<(), LostInput> {
-        let combined = |touch: &&Touch| matches!(touch.access, Some(Access::Accumulate(_)));
+        let combined = |touch: &&Touch| touch.accumulates();
         for touch in touches.iter().filter(combined) {
             let all = Span::new(0, self.coherence(touch.buffer).len());
             self.bring(
@@ -608,10 +615,7 @@ impl Planner {
         mut each: impl FnMut(&Touch, u64),
     ) {
         let memory = self.system.memory(chunk.device);
-        for touch in touches
-            .iter()
-            .filter(|touch| !matches!(touch.access, Some(Access::Accumulate(_))))
-        {
+        for touch in touches.iter().filter(|touch| !touch.accumulates()) {
             let coherence = self.coherence(touch.buffer);
             let pieces = self.pieces_of(touch, chunk.units, extent);
             let missing = pieces
@@ -634,10 +638,7 @@ impl Planner {
         bytes.clear();
         bytes.resize(devices, 0);
         let (mut all, mut host) = (0, 0);
-        for touch in touches
-            .iter()
-            .filter(|touch| !matches!(touch.access, Some(Access::Accumulate(_))))
-        {
+        for touch in touches.iter().filter(|touch| !touch.accumulates()) {
             let of_one = element_bytes(touch);
             let coherence = self.coherence(touch.buffer);
             for span in self.pieces_of(touch, Span::new(0, extent), extent) {

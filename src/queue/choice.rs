@@ -5,12 +5,11 @@
 //!
 //! Invariant: a dispatch that can't be divided gets one chunk.
 
-use super::open::accumulates;
 use super::operation::{Dispatch, Operation, Resolved};
 use super::state::{Known, State};
 use crate::error::Error;
 use crate::id::DeviceId;
-use crate::plan::Placed;
+use crate::plan::{Placed, Touch};
 use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
@@ -185,7 +184,8 @@ impl State {
         }
         // How long it takes isn't known: a part of it will tell.
         let is_exposed = self.longest_seconds(device).is_finite() && !seconds.is_finite();
-        if is_exposed && dispatch.is_divisible() && !dispatch.touches.iter().any(accumulates) {
+        if is_exposed && dispatch.is_divisible() && !dispatch.touches.iter().any(Touch::accumulates)
+        {
             let others = self.estimates.iter_mut().enumerate();
             others.for_each(|(other, known)| known.is_able &= other == device);
             return self.guided(dispatch, vec![Span::new(0, extent)], dispatch.grain());

@@ -169,9 +169,8 @@ pub(super) fn for_written(
     mut act: impl FnMut(&mut Registered, Span),
 ) {
     for touch in dispatch.touches.iter().filter(|touch| touch.writes) {
-        let accumulates = matches!(touch.access, Some(Access::Accumulate(_)));
         if let Some(buffer) = buffers.get_mut(&touch.buffer)
-            && !(accumulates && accumulated == Accumulated::InPrivate)
+            && !(touch.accumulates() && accumulated == Accumulated::InPrivate)
         {
             let len = buffer.committed.len();
             let span = elements(touch.access, units, dispatch.extent(), len);

@@ -9,7 +9,6 @@
 use super::choice::{key, place};
 use super::operation::Dispatch;
 use super::state::State;
-use crate::kernel::Access;
 use crate::plan::Touch;
 use crate::span::Span;
 use crate::split::{Tail, Taker};
@@ -89,7 +88,7 @@ impl State {
     /// Which part of each chunk is left to be found on either side of a boundary; none if that isn't worth it.
     fn reach(&self, dispatch: &Dispatch, chunks: &[Span], seconds: f64) -> f64 {
         let taking_part = || (0..chunks.len()).filter(|device| !chunks[*device].is_empty());
-        if taking_part().count() < 2 || dispatch.touches.iter().any(accumulates) {
+        if taking_part().count() < 2 || dispatch.touches.iter().any(Touch::accumulates) {
             return 0.0;
         }
         let deviation = self.deviation(dispatch);
@@ -120,9 +119,4 @@ impl State {
             })
             .sum()
     }
-}
-
-/// Whether chunks of a dispatch accumulate in it.
-pub(super) fn accumulates(touch: &Touch) -> bool {
-    matches!(touch.access, Some(Access::Accumulate(_)))
 }
