@@ -28,6 +28,8 @@
 //! its script, or a GPU over the same in plain wgpu. *Moved* are bytes copied between memories in an iteration
 //! (`repeated`: the median of the later half), without reading the answer.
 
+#[path = "../workload/answers.rs"]
+mod answers;
 mod lanes;
 mod machine;
 mod measure;

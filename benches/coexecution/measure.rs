@@ -3,12 +3,13 @@
 //! Candidates take turns, so that a machine whose speed drifts is fair to all of them. Answers are looked at outside the
 //! timing.
 
+use super::answers::check;
 use super::machine::{Devices, Setup};
 use super::model::{Before, Costs, Model};
 use super::native::Native;
 use super::raw::Raw;
 use super::row::{Alone, Fixed, Mode, Row, Summary, median};
-use super::session::{Session, check};
+use super::session::Session;
 use super::sweep::{best_of, swept};
 use super::turns::{Repeating, at_once, timed, turn};
 use super::workloads::Workload;

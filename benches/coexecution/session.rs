@@ -2,45 +2,14 @@
 //!
 //! Knows no clock but that of a one-shot; who compares what is the affair of `measure`.
 
-use super::lanes::workloads::{Bound, Pass};
+use super::answers::check;
+use super::lanes::held::{self, Held, numbers};
+use super::lanes::workloads::Pass;
 use super::machine::{Devices, Setup};
 use super::workloads::{Size, Workload};
-use divvy::{Buffer, DispatchBuilder, Policy, Report, Runtime};
+use divvy::{Policy, Report, Runtime};
 use std::path::Path;
 use std::time::Instant;
-
-/// Elements that may differ, of a thousand: where a rounding decides, as at the rim of the Mandelbrot set.
-const DIFFERENT_PER_MILLE: usize = 5;
-/// How much an element may differ, as a part of the largest.
-const TOLERANCE: f32 = 1e-3;
-
-/// A buffer by the words of its elements.
-enum Held {
-    One(Buffer<[u32; 1]>),
-    Two(Buffer<[u32; 2]>),
-    Four(Buffer<[u32; 4]>),
-    Eight(Buffer<[u32; 8]>),
-}
-
-impl Held {
-    fn new(runtime: &Runtime, (width, words): &(usize, Vec<u32>)) -> divvy::Result<Self> {
-        Ok(match width {
-            1 => Held::One(runtime.buffer_from(bytemuck::cast_slice(words))?),
-            2 => Held::Two(runtime.buffer_from(bytemuck::cast_slice(words))?),
-            4 => Held::Four(runtime.buffer_from(bytemuck::cast_slice(words))?),
-            _ => Held::Eight(runtime.buffer_from(bytemuck::cast_slice(words))?),
-        })
-    }
-
-    fn read(&self, runtime: &Runtime) -> divvy::Result<Vec<u32>> {
-        Ok(match self {
-            Held::One(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Two(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Four(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Eight(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-        })
-    }
-}
 
 /// A runtime that has compiled the kernels of a workload, and has never run them at its size.
 pub struct Session<'a> {
@@ -105,37 +74,16 @@ impl<'a> Data<'a> {
     pub fn iterate(&mut self, policy: Option<&Policy>) -> Vec<Report> {
         let turn = &self.workload.turns[self.iterations % self.workload.turns.len()];
         self.iterations += 1;
-        let run = |pass| {
-            let mut dispatch = self.dispatch(pass);
+        let run = |pass: &Pass| {
+            let kernel = &self.workload.kernels[pass.kernel];
+            let values = &self.workload.values;
+            let mut dispatch = held::dispatch(self.runtime, kernel, pass, &self.buffers, values);
             if let Some(policy) = policy {
                 dispatch = dispatch.split(policy.clone());
             }
             dispatch.run().expect("it runs")
         };
         turn.passes.iter().map(run).collect()
-    }
-
-    fn dispatch(&self, pass: &Pass) -> DispatchBuilder<'_> {
-        let kernel = &self.workload.kernels[pass.kernel];
-        let mut dispatch = self.runtime.dispatch(kernel, pass.range);
-        for (name, bound) in &pass.bound {
-            dispatch = match *bound {
-                Bound::Buffer(at) => match &self.buffers[at] {
-                    Held::One(buffer) => dispatch.bind(name, buffer),
-                    Held::Two(buffer) => dispatch.bind(name, buffer),
-                    Held::Four(buffer) => dispatch.bind(name, buffer),
-                    Held::Eight(buffer) => dispatch.bind(name, buffer),
-                },
-                Bound::Value(at) => match self.workload.values[at][..] {
-                    [a] => dispatch.value(name, [a]),
-                    [a, b] => dispatch.value(name, [a, b]),
-                    [a, b, c] => dispatch.value(name, [a, b, c]),
-                    [a, b, c, d, e, f] => dispatch.value(name, [a, b, c, d, e, f]),
-                    _ => panic!("a value of that size isn't foreseen"),
-                },
-            };
-        }
-        dispatch
     }
 
     /// The words of the answer.
@@ -149,27 +97,4 @@ impl<'a> Data<'a> {
         let found = numbers(&self.words(), self.workload.is_float);
         check(at, &found, &self.workload.expected(self.iterations));
     }
-}
-
-pub fn numbers(words: &[u32], is_float: bool) -> Vec<f32> {
-    let number = |word: &u32| match is_float {
-        true => f32::from_bits(*word),
-        false => *word as f32,
-    };
-    words.iter().map(number).collect()
-}
-
-/// Panics if an answer isn't what it is to be.
-pub fn check(at: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{at}");
-    let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-    // What is no number is like nothing.
-    let is_like =
-        |(found, expected): &(&f32, &f32)| (*found - *expected).abs() <= TOLERANCE * largest;
-    let different = expected.len() - found.iter().zip(expected).filter(is_like).count();
-    assert!(
-        different * 1000 <= expected.len() * DIFFERENT_PER_MILLE,
-        "{at}: {different} of {} elements are wrong",
-        expected.len()
-    );
 }

@@ -4,13 +4,15 @@
 //! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all come to the same answers, and `DIVVY_BENCH_ALONE=1` times the
 //! lanes alone.
 
+mod held;
 mod plain;
 #[path = "../workload/mod.rs"]
 mod workload;
 mod workloads;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use divvy::{Buffer, DispatchBuilder, Kernel, Runtime};
+use divvy::{DispatchBuilder, Kernel, Runtime};
+use held::{Held, numbers};
 use plain::Plain;
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -21,31 +23,6 @@ use workloads::{Bound, Pass, Workload};
 const LANES: &str = "lanes";
 const GPU: &str = "software GPU";
 const PLAIN: &str = "rayon";
-
-/// A buffer by the words of its elements.
-enum Held {
-    One(Buffer<[u32; 1]>),
-    Two(Buffer<[u32; 2]>),
-    Four(Buffer<[u32; 4]>),
-}
-
-impl Held {
-    fn new(runtime: &Runtime, (width, words): &(usize, Vec<u32>)) -> divvy::Result<Self> {
-        Ok(match width {
-            1 => Held::One(runtime.buffer_from(bytemuck::cast_slice(words))?),
-            2 => Held::Two(runtime.buffer_from(bytemuck::cast_slice(words))?),
-            _ => Held::Four(runtime.buffer_from(bytemuck::cast_slice(words))?),
-        })
-    }
-
-    fn read(&self, runtime: &Runtime) -> divvy::Result<Vec<u32>> {
-        Ok(match self {
-            Held::One(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Two(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Four(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-        })
-    }
-}
 
 /// A workload in a runtime that has the CPU alone.
 struct Lanes<'a> {
@@ -74,7 +51,7 @@ impl<'a> Lanes<'a> {
         for turn in 0..21 {
             let start = Instant::now();
             self.kernels = kernels(self.workload, &format!("// {turn}"))?;
-            self.pass(&self.workload.passes[0])?.run()?;
+            self.pass(&self.workload.passes[0]).run()?;
             samples.push(start.elapsed().as_secs_f64());
         }
         samples.sort_by(f64::total_cmp);
@@ -87,33 +64,14 @@ impl<'a> Lanes<'a> {
         }
         let mut events = Vec::new();
         for pass in &self.workload.passes {
-            events.push(self.pass(pass)?.submit()?);
+            events.push(self.pass(pass).submit()?);
         }
         events.iter().try_for_each(|event| event.wait().map(drop))
     }
 
-    fn pass(&self, pass: &Pass) -> divvy::Result<DispatchBuilder<'_>> {
-        let mut dispatch = self
-            .runtime
-            .dispatch(&self.kernels[pass.kernel], pass.range);
-        for (name, bound) in &pass.bound {
-            dispatch = match *bound {
-                Bound::Buffer(at) => match &self.buffers[at] {
-                    Held::One(buffer) => dispatch.bind(name, buffer),
-                    Held::Two(buffer) => dispatch.bind(name, buffer),
-                    Held::Four(buffer) => dispatch.bind(name, buffer),
-                },
-                Bound::Value(at) => match self.workload.values[at][..] {
-                    [a] => dispatch.value(name, [a]),
-                    [a, b] => dispatch.value(name, [a, b]),
-                    [a, b, c] => dispatch.value(name, [a, b, c]),
-                    [a, b, c, d] => dispatch.value(name, [a, b, c, d]),
-                    [a, b, c, d, e, f] => dispatch.value(name, [a, b, c, d, e, f]),
-                    _ => panic!("a value of that size isn't foreseen"),
-                },
-            };
-        }
-        Ok(dispatch)
+    fn pass(&self, pass: &Pass) -> DispatchBuilder<'_> {
+        let (kernel, values) = (&self.kernels[pass.kernel], &self.workload.values);
+        held::dispatch(self.runtime, kernel, pass, &self.buffers, values)
     }
 }
 
@@ -197,17 +155,6 @@ fn asked(turn: Turn, answer: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
         Turn::Run => Vec::new(),
         Turn::Answer => answer(),
     }
-}
-
-fn numbers(words: &[u32], is_float: bool) -> Vec<f32> {
-    let number = |word: &u32| {
-        if is_float {
-            f32::from_bits(*word)
-        } else {
-            *word as f32
-        }
-    };
-    words.iter().map(number).collect()
 }
 
 /// Bytes a second of `a = b + 3 c` over arrays that no cache holds, the best of some.

@@ -1,5 +1,6 @@
 //! What the benches share: candidates measured in turn, so that a machine whose speed drifts is fair to all of them.
 
+mod answers;
 pub mod raw;
 
 use criterion::{BenchmarkGroup, measurement::WallTime};
@@ -19,11 +20,6 @@ pub enum Turn {
 
 /// Something to be measured, and its name. Returns nothing but an answer.
 pub type Candidate<'a> = (String, Box<dyn FnMut(Turn) -> Vec<f32> + Send + 'a>);
-
-/// Elements that may differ, of a thousand: where a rounding decides, as at the rim of the Mandelbrot set.
-const DIFFERENT_PER_MILLE: usize = 5;
-/// How much an element may differ, as a part of the largest.
-const TOLERANCE: f32 = 1e-3;
 
 /// Runs before anything is measured, as long as they take no more than the time.
 const WARM_UP: usize = 4;
@@ -143,18 +139,7 @@ fn check(at: &str, candidates: &mut [Candidate<'_>]) {
     let Some((by, expected)) = answers.last() else {
         return;
     };
-    let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
     for (name, found) in &answers {
-        assert_eq!(found.len(), expected.len(), "{at}: {name} and {by}");
-        let same = found
-            .iter()
-            .zip(expected)
-            .filter(|(found, expected)| (*found - *expected).abs() <= TOLERANCE * largest);
-        let different = expected.len() - same.count();
-        assert!(
-            different * 1000 <= expected.len() * DIFFERENT_PER_MILLE,
-            "{at}: {different} of {} elements differ between {name} and {by}",
-            expected.len()
-        );
+        answers::check(&format!("{at}: {name} and {by}"), found, expected);
     }
 }

@@ -99,6 +99,16 @@ struct Generator {
     left: usize,
 }
 
+/// Operations whose order doesn't matter, if nobody looks at what they return.
+const SUMS: [Atomic; 7] = [
+    Atomic::Add,
+    Atomic::Sub,
+    Atomic::Max,
+    Atomic::Min,
+    Atomic::And,
+    Atomic::Or,
+    Atomic::Xor,
+];
 const DEEPEST: usize = 4;
 /// The most that a float may be in between, and in variables.
 const MOST: u64 = 1 << 22;
@@ -388,15 +398,7 @@ impl Generator {
                 list.push(statement);
             }
             93..97 => {
-                let op = self.random.pick(&[
-                    Atomic::Add,
-                    Atomic::Sub,
-                    Atomic::Max,
-                    Atomic::Min,
-                    Atomic::And,
-                    Atomic::Or,
-                    Atomic::Xor,
-                ]);
+                let op = self.random.pick(&SUMS);
                 let (at, value) = (self.expr(U32, 1), self.expr(U32, 2));
                 list.push(Stmt::Sum(op, at, value));
             }
@@ -427,15 +429,7 @@ impl Generator {
         if self.tile == Tile::Written && self.random.percent(50) {
             return self.tally();
         }
-        let op = self.random.pick(&[
-            Atomic::Add,
-            Atomic::Sub,
-            Atomic::Max,
-            Atomic::Min,
-            Atomic::And,
-            Atomic::Or,
-            Atomic::Xor,
-        ]);
+        let op = self.random.pick(&SUMS);
         let at = self.expr(U32, 1);
         Stmt::WideSum(op, at, self.pair())
     }

@@ -59,6 +59,16 @@ fn kernel(case: &Case) -> Kernel {
     Kernel::from_wgsl(&case.wgsl()).unwrap_or_else(|error| panic!("{}: {error}", case.name))
 }
 
+/// A runtime of one thread of the CPU.
+fn cpu() -> Runtime {
+    let built = Runtime::builder()
+        .devices("cpu")
+        .threads(1)
+        .without_profile_dir()
+        .build();
+    built.expect("there is a CPU")
+}
+
 fn range(setup: &Setup) -> divvy::Range {
     match setup.range {
         [x, 1, 1] => x.into(),
@@ -103,12 +113,7 @@ fn told(access: Option<Access>) -> String {
 
 #[test]
 fn each_kernel_has_the_pattern_that_holds_for_it_or_the_line_that_is_in_the_way() {
-    let runtime = Runtime::builder()
-        .devices("cpu")
-        .threads(1)
-        .without_profile_dir()
-        .build();
-    let runtime = runtime.expect("there is a CPU");
+    let runtime = cpu();
     let mut wrong = String::new();
     for case in CASES {
         let kernel = kernel(case);
@@ -229,12 +234,7 @@ fn checked_mode_finds_no_access_outside_of_a_pattern_that_was_proven() {
 #[test]
 fn what_is_proven_gives_the_same_bytes_however_it_is_split() {
     let mut random = Random(0x0123_4567_89ab_cdef);
-    let whole = Runtime::builder()
-        .devices("cpu")
-        .threads(1)
-        .without_profile_dir()
-        .build();
-    let whole = whole.expect("there is a CPU");
+    let whole = cpu();
     let (mut proven, mut parts) = (0, 0);
     for case in CASES {
         let kernel = kernel(case);

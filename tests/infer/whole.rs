@@ -1,7 +1,7 @@
 //! The kernels of the examples and of the benches are split with nothing declared.
 
-use crate::told;
-use divvy::{Access, Kernel, Runtime};
+use crate::{cpu, told};
+use divvy::{Access, Kernel};
 
 /// A kernel of a file, and what it is run on.
 struct Whole {
@@ -190,12 +190,7 @@ const ALL: &[Whole] = &[
 
 #[test]
 fn the_kernels_of_examples_and_benches_are_split_with_nothing_declared() {
-    let runtime = Runtime::builder()
-        .devices("cpu")
-        .threads(1)
-        .without_profile_dir()
-        .build();
-    let runtime = runtime.expect("there is a CPU");
+    let runtime = cpu();
     let mut wrong = String::new();
     for whole in ALL {
         let kernel = Kernel::from_wgsl(whole.wgsl).and_then(|kernel| kernel.entry(whole.entry));

@@ -132,17 +132,21 @@ pub(super) fn run(wgsl: &str, buffers: &[Vec<u32>], workgroups: [u32; 3]) -> Vec
     rows
 }
 
-/// The words that a kernel writes to `out` when each of `count` invocations does `body`; `i` is its index.
-pub(super) fn each_with(preamble: &str, body: &str, count: usize, words: usize) -> Vec<u32> {
-    let wgsl = format!(
-        "{preamble}
-        @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+/// A kernel of which each invocation does `body`; `i` is its index, and `out` an array.
+pub(super) fn kernel(body: &str) -> String {
+    format!(
+        "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
         @compute @workgroup_size(8)
         fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
             let i = id.x;
             {body}
         }}"
-    );
+    )
+}
+
+/// The words that a kernel writes to `out` when each of `count` invocations does `body`; `i` is its index.
+pub(super) fn each_with(preamble: &str, body: &str, count: usize, words: usize) -> Vec<u32> {
+    let wgsl = format!("{preamble}\n{}", kernel(body));
     let workgroups = [count.div_ceil(8) as u32, 1, 1];
     run(&wgsl, &[vec![0; words]], workgroups).remove(0)
 }

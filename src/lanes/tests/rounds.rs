@@ -1,6 +1,6 @@
 //! Loops whose rounds are known are written out, and do what they did.
 
-use super::harness::{each, each_with, once, program, run};
+use super::harness::{each, each_with, kernel, once, program, run};
 
 /// What an invocation finds.
 type Right = fn(u32) -> u32;
@@ -9,17 +9,6 @@ type Right = fn(u32) -> u32;
 fn loops(wgsl: &str) -> usize {
     let program = program(wgsl, false).unwrap_or_else(|error| panic!("{error}"));
     program.text.matches("Jump to").count()
-}
-
-fn kernel(body: &str) -> String {
-    format!(
-        "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
-        @compute @workgroup_size(8)
-        fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
-            let i = id.x;
-            {body}
-        }}"
-    )
 }
 
 #[test]

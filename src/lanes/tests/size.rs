@@ -1,18 +1,7 @@
 //! Large kernels are lowered in time that grows as they do, or are refused.
 
-use super::harness::{each, program, refusal};
+use super::harness::{each, kernel, program, refusal};
 use std::fmt::Write;
-
-fn kernel(body: &str) -> String {
-    format!(
-        "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
-        @compute @workgroup_size(8)
-        fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
-            let i = id.x;
-            {body}
-        }}"
-    )
-}
 
 /// How often the kernel is walked through.
 fn walks(body: &str) -> u32 {
