@@ -23,6 +23,9 @@ use workloads::{Bound, Pass, Workload};
 const LANES: &str = "lanes";
 const GPU: &str = "software GPU";
 const PLAIN: &str = "rayon";
+const MEMORY: &str = "triad";
+/// Elements of each array of the triad.
+const TRIAD: usize = 1 << 24;
 
 /// A workload in a runtime that has the CPU alone.
 struct Lanes<'a> {
@@ -157,13 +160,14 @@ fn asked(turn: Turn, answer: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
     }
 }
 
-/// Bytes a second of `a = b + 3 c` over arrays that no cache holds, the best of some.
-fn triad() -> f64 {
-    let n = 1 << 24;
-    let (mut a, b, c) = (vec![0.0_f32; n], vec![1.0_f32; n], vec![2.0_f32; n]);
-    let mut best = f64::INFINITY;
-    for _ in 0..9 {
-        let start = Instant::now();
+/// `a = b + 3 c` over arrays that no cache holds: what the memory gives, in the same minutes as the workload.
+fn triad<'a>() -> Candidate<'a> {
+    let (mut a, b, c) = (
+        vec![0.0_f32; TRIAD],
+        vec![1.0_f32; TRIAD],
+        vec![2.0_f32; TRIAD],
+    );
+    let work = move |_| {
         let chunks = a
             .par_chunks_mut(1 << 16)
             .zip(b.par_chunks(1 << 16))
@@ -174,9 +178,9 @@ fn triad() -> f64 {
                 .zip(c)
                 .for_each(|((a, b), c)| *a = b + 3.0 * c);
         });
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    12.0 * n as f64 / best
+        Vec::new()
+    };
+    (MEMORY.to_owned(), Box::new(work))
 }
 
 fn bench(criterion: &mut Criterion) {
@@ -208,6 +212,7 @@ fn bench(criterion: &mut Criterion) {
             candidates.extend(raw.as_ref().map(|raw| software_gpu(raw, &workload)));
             candidates.push(plain(&workload));
         }
+        candidates.extend(workload.bytes.map(|_| triad()));
         times.compare(&mut group, workload.name, &mut candidates);
         drop(candidates);
         rows.push(workload);
@@ -225,12 +230,10 @@ fn bench(criterion: &mut Criterion) {
 }
 
 fn print(times: &Times, rows: &[Workload]) {
-    let triad = triad();
-    println!("\ntriad: {:.1} GB/s", triad / 1e9);
     println!(
-        "\n| milliseconds | {LANES} | {GPU} | {PLAIN} | over the {GPU} | over {PLAIN} | of triad |"
+        "\n| milliseconds | {LANES} | {GPU} | {PLAIN} | over the {GPU} | over {PLAIN} | GB/s of triad | part of it |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     let (mut over_gpu, mut over_plain) = (Vec::new(), Vec::new());
     for row in rows {
         let median = |name| times.median(row.name, name);
@@ -242,21 +245,24 @@ fn print(times: &Times, rows: &[Workload]) {
         let ratios = [ratio(GPU), ratio(PLAIN)];
         over_gpu.extend(ratios[0]);
         over_plain.extend(ratios[1].filter(|_| !row.is_shared));
+        let triad = median(MEMORY).map(|seconds| 12.0 * TRIAD as f64 / seconds);
         let part = row
             .bytes
             .zip(median(LANES))
-            .map(|(bytes, seconds)| bytes as f64 / seconds / triad);
-        let [gpu, plain] = ratios.map(|ratio| match ratio {
-            Some(ratio) => format!("{ratio:.2}"),
+            .zip(triad)
+            .map(|((bytes, seconds), triad)| bytes as f64 / seconds / triad);
+        let gigabytes = triad.map(|triad| triad / 1e9);
+        let number = |number: Option<f64>| match number {
+            Some(number) => format!("{number:.2}"),
             None => "-".to_owned(),
-        });
+        };
+        let [gpu, plain, triad, part] = [ratios[0], ratios[1], gigabytes, part].map(number);
         println!(
-            "| {} | {} | {} | {} | {gpu} | {plain} | {} |",
+            "| {} | {} | {} | {} | {gpu} | {plain} | {triad} | {part} |",
             row.name,
             cell(median(LANES)),
             cell(median(GPU)),
             cell(median(PLAIN)),
-            part.map_or_else(|| "-".to_owned(), |part| format!("{part:.2}")),
         );
     }
     let mean = |ratios: &[f64]| {
