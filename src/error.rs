@@ -9,13 +9,14 @@ use crate::check::Findings;
 use crate::device::DeviceError;
 use crate::kernel::{KernelError, Uneven, ValueError};
 use crate::span::Span;
+use std::fmt;
 use std::sync::Arc;
 
 /// The result of a fallible call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A kernel could not be made, or isn't complete.
@@ -189,6 +190,13 @@ pub enum Error {
     /// The runtime was dropped before the work had begun.
     #[error("the runtime was dropped before the work had ended: wait for it first")]
     Dropped,
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl From<DeviceError> for Error {

@@ -678,6 +678,15 @@ mod bad_input {
     }
 
     #[test]
+    fn an_error_that_ends_a_program_shows_its_message() {
+        let error = Kernel::from_wgsl("fn main( {}").expect_err("it is no WGSL");
+        assert!(error.to_string().contains("┌─ wgsl:1:10"), "{error}");
+        assert_eq!(format!("{error:?}"), error.to_string());
+        let error = Error::from(error);
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
+
+    #[test]
     fn unbound_variables_are_listed() {
         let error = message(dispatch_of(4, |_, dispatch| dispatch.value("halo", 1_u32)));
         assert!(error.contains("`old`, `next`, `bins`"), "{error}");

@@ -13,6 +13,7 @@ use crate::id::BufferId;
 use crate::span::Span;
 use memmap2::MmapMut;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::fmt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -28,11 +29,18 @@ pub struct Storage {
 }
 
 /// The host has no room for a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the host has no memory for a buffer of {bytes} bytes; use smaller buffers, or drop some")]
 pub struct OutOfHostMemory {
     /// The size that was asked for.
     pub bytes: u64,
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for OutOfHostMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Storage {

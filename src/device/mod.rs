@@ -159,7 +159,7 @@ pub struct Timing {
 }
 
 /// Why a device did not do what it was told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// The device is gone, with all that its memory held.
@@ -210,6 +210,13 @@ pub enum DeviceError {
         /// What the driver says.
         message: String,
     },
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Bound {

@@ -111,7 +111,7 @@ pub enum Word {
 }
 
 /// A buffer whose elements can't be shared evenly among the units of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{elements} elements can't be shared evenly among {units} units of the range's slowest dimension; \
      give the buffer a multiple of {units} elements, or declare the binding `Access::All`"
@@ -121,6 +121,13 @@ pub struct Uneven {
     pub elements: u64,
     /// The extent of the range's slowest dimension.
     pub units: u64,
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for Uneven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Access {

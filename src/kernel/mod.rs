@@ -29,7 +29,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Why a kernel could not be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KernelError {
     /// The source isn't WGSL, or breaks one of its rules.
@@ -152,6 +152,13 @@ pub enum KernelError {
         /// The pattern that was declared.
         access: Access,
     },
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// The lines of a source around a place, with their numbers.

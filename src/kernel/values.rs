@@ -5,9 +5,10 @@
 //! Invariant: a value that passes differs from the uniform's type in nothing but padding at the end.
 
 use super::{Binding, BindingKind};
+use std::fmt;
 
 /// Why a value can't be bound.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
     /// The variable takes a buffer.
@@ -40,6 +41,13 @@ pub enum ValueError {
         /// Where the two part, and what to do.
         hint: String,
     },
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Binding {

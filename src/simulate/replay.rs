@@ -9,9 +9,10 @@ use crate::device::Home;
 use crate::profile::{Key, Profile};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Why a trace can't be replayed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
     /// It isn't in the Trace Event format.
@@ -25,6 +26,13 @@ pub enum ReplayError {
         /// Those that there are.
         found: Vec<String>,
     },
+}
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// The devices that a profile knows for a kernel at a size, with their speeds. What it doesn't know of a device's overhead

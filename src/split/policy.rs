@@ -22,11 +22,18 @@ pub enum Policy {
 }
 
 /// A policy that can't be understood.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no split policy: use measured, guided, fixed:0.25,0.75 (a share for each device) or only:NAME"
 )]
 pub struct UnknownPolicy(String);
+
+/// The text, so that an error that ends a program, or an `unwrap`, can be read.
+impl fmt::Debug for UnknownPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
 
 impl Policy {
     /// Whether the shares, if it has any, can be followed.
