@@ -32,6 +32,11 @@ macro_rules! sized {
     };
 }
 
+/// Words for a value, whatever they mean.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+struct Bits<T: bytemuck::Pod>(T);
+
 /// Runs a kernel over a range, with buffers and values of these words, and says what was found and what is in the first
 /// buffer then.
 fn run(
@@ -50,7 +55,7 @@ fn run(
             sized!(
                 words,
                 words.len(),
-                |values| dispatch.value(name, values[0]),
+                |values| dispatch.value(name, Bits(values[0])),
                 [1, 2, 3, 4, 5, 6, 8]
             )
         } else {

@@ -770,6 +770,13 @@ mod bad_input {
     }
 
     #[test]
+    fn a_value_is_not_taken_for_the_bits_of_another_type() {
+        let runtime = machine(&[]);
+        let error = message(runtime.dispatch(&step(0), 4).value("halo", 1.0).run());
+        assert!(error.contains("`f64`: write `1_u32`"), "{error}");
+    }
+
+    #[test]
     fn empty_and_endless_ranges_are_refused() {
         let runtime = machine(&[]);
         assert!(message(runtime.dispatch(&step(0), 0).run()).contains("no invocation"));

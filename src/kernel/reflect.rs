@@ -7,7 +7,7 @@
 use super::access::Word;
 use super::{KernelError, excerpt};
 use naga::common::wgsl::TypeContext;
-use naga::proc::GlobalCtx;
+use naga::proc::{GlobalCtx, TypeResolution};
 use naga::valid::{GlobalUse, ModuleInfo};
 use naga::{AddressSpace, ArraySize, Handle, Module, ScalarKind, StorageAccess, Type, TypeInner};
 
@@ -84,6 +84,8 @@ pub struct Element {
     pub members: Vec<Member>,
     /// The scalar that the element is made of, where it is nothing but one, or an atomic one.
     pub word: Option<Word>,
+    /// The scalar that the element is made of, as WGSL writes it, where the element is a scalar or a vector.
+    pub scalar: Option<String>,
 }
 
 /// A member of a struct.
@@ -238,6 +240,12 @@ fn element_of(module: &Module, ty: Handle<Type>, stride: Option<u64>) -> Element
         }
         _ => None,
     };
+    let scalar = match *inner {
+        TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => Some(
+            context.type_resolution_to_string(&TypeResolution::Value(TypeInner::Scalar(scalar))),
+        ),
+        _ => None,
+    };
     let stride = stride.unwrap_or(bytes);
     Element {
         type_name: type_name(module, ty),
@@ -246,6 +254,7 @@ fn element_of(module: &Module, ty: Handle<Type>, stride: Option<u64>) -> Element
         alignment,
         members,
         word,
+        scalar,
     }
 }
 

@@ -292,3 +292,49 @@ fn a_value_of_the_wrong_size_names_the_member() {
         }
     );
 }
+
+#[test]
+fn numbers_of_another_type_are_refused_with_what_to_write() {
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<uniform> a: f32;
+         @group(0) @binding(1) var<uniform> n: u32;
+         @group(0) @binding(2) var<uniform> v: vec3<f32>;
+         @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+         @group(0) @binding(4) var<uniform> table: array<vec4<f32>, 2>;
+         @compute @workgroup_size(1) fn main() { y[n] = a * v.x + table[1].y; }",
+    );
+    let kernel = kernel.expect("it is valid");
+    let refused = |name: &str, value: &[u8], rust: &'static str| {
+        let error = binding(&kernel, name).check_value(value, rust).unwrap_err();
+        assert!(matches!(error, ValueError::Type { .. }), "{error}");
+        error.to_string()
+    };
+    assert_eq!(
+        refused("a", &3_i32.to_ne_bytes(), "i32"),
+        "`a` is a `f32`, but the value is a `i32`: write `3.0_f32`"
+    );
+    let double = refused("a", &1.0_f64.to_ne_bytes(), "f64");
+    assert!(double.ends_with("write `1.0_f32`"), "{double}");
+    let whole = refused("n", &2.0_f32.to_ne_bytes(), "f32");
+    assert!(whole.ends_with("write `2_u32`"), "{whole}");
+    // What has no such literal is told the type alone.
+    let broken = refused("n", &2.5_f64.to_ne_bytes(), "f64");
+    assert!(broken.ends_with("give it `u32`"), "{broken}");
+    let negative = refused("n", &(-1_i32).to_ne_bytes(), "i32");
+    assert!(negative.ends_with("give it `u32`"), "{negative}");
+    let vector = refused("v", &[0; 12], "[u32; 3]");
+    assert!(vector.ends_with("give it `[f32; 3]`"), "{vector}");
+    for (name, bytes, rust) in [
+        ("a", 4, "f32"),
+        ("n", 4, "u32"),
+        ("v", 12, "[f32; 3]"),
+        ("v", 16, "[f32; 4]"),
+        ("v", 12, "glam::Vec3"),
+        ("a", 4, "mine::Length"),
+        ("table", 32, "[u32; 8]"),
+        ("a", 4, "[u32; 1]"),
+    ] {
+        let checked = binding(&kernel, name).check_value(&vec![0; bytes], rust);
+        assert_eq!(checked, Ok(()), "{name}: {rust}");
+    }
+}

@@ -1,10 +1,13 @@
 //! Values for uniforms, checked against the layout that WGSL gives them.
 //!
-//! Compares sizes and names the member at which they part; which Rust type it was is the caller's to say.
+//! Compares sizes and names the member at which they part, and knows the numbers of Rust by their names; which Rust type it
+//! was is the caller's to say.
 //!
-//! Invariant: a value that passes differs from the uniform's type in nothing but padding at the end.
+//! Invariant: a value that passes differs from the uniform's type in nothing but padding at the end, so far as its size and
+//! the name of its type tell.
 
 use super::{Binding, BindingKind};
+use bytemuck::AnyBitPattern;
 use std::fmt;
 
 /// Why a value can't be bound.
@@ -41,6 +44,18 @@ pub enum ValueError {
         /// Where the two part, and what to do.
         hint: String,
     },
+    /// The value is made of other numbers than the variable, and its bits would mean something else there.
+    #[error("`{name}` is a `{wgsl}`, but the value is a `{rust}`: {hint}")]
+    Type {
+        /// The variable's name.
+        name: String,
+        /// Its type in WGSL.
+        wgsl: String,
+        /// The type of the value in Rust.
+        rust: &'static str,
+        /// What to give instead.
+        hint: String,
+    },
 }
 
 /// The text, so that an error that ends a program, or an `unwrap`, can be read.
@@ -57,13 +72,15 @@ impl Binding {
     ///
     /// # Errors
     ///
-    /// If the variable is no uniform, or the sizes differ.
+    /// If the variable is no uniform, the sizes differ, or the variable is a scalar or a vector and the value is made of
+    /// other numbers.
     pub fn check_value(&self, value: &[u8], rust: &'static str) -> Result<(), ValueError> {
         if self.kind != BindingKind::Uniform {
             return Err(ValueError::IsBuffer {
                 name: self.name.clone(),
             });
         }
+        self.check_numbers(value, rust)?;
         let (expected, actual) = (self.layout.least_bytes, value.len() as u64);
         let members = &self.layout.element.members;
         let end = members
@@ -80,6 +97,49 @@ impl Binding {
             expected,
             actual,
             hint: self.hint(actual),
+        })
+    }
+
+    /// Refuses numbers of another type than those of a scalar or a vector.
+    fn check_numbers(&self, value: &[u8], rust: &'static str) -> Result<(), ValueError> {
+        let element = &self.layout.element;
+        let (Some(scalar), Some((number, is_array))) = (&element.scalar, numbers(rust)) else {
+            return Ok(());
+        };
+        if self.layout.type_name != element.type_name {
+            // An array, which is bound as structs are.
+            return Ok(());
+        }
+        let is_vector = element.type_name != *scalar;
+        if is_array && !is_vector {
+            // Whoever puts one number in brackets means its bits, as with the elements of a buffer.
+            return Ok(());
+        }
+        // Who has no type of halves in Rust has their bits.
+        if number == scalar || (scalar == "f16" && number == "u16") {
+            return Ok(());
+        }
+        let literal = if is_vector {
+            None
+        } else {
+            literal(value, number, scalar)
+        };
+        let hint = match literal {
+            Some(literal) => format!("write `{literal}`"),
+            None if is_vector => {
+                let bytes = scalar.trim_start_matches(char::is_alphabetic);
+                let count = bytes
+                    .parse::<u64>()
+                    .map_or(1, |bits| element.bytes * 8 / bits);
+                format!("give it `[{scalar}; {count}]`")
+            }
+            None => format!("give it `{scalar}`"),
+        };
+        Err(ValueError::Type {
+            name: self.name.clone(),
+            wgsl: self.layout.type_name.clone(),
+            rust,
+            hint,
         })
     }
 
@@ -113,4 +173,63 @@ impl Binding {
             None => String::new(),
         }
     }
+}
+
+/// The numbers that a Rust type of this name is made of, and whether it is an array of them; nothing for what is neither.
+///
+/// The language doesn't promise how it names types. Were a number ever called otherwise, its type would go unchecked, and
+/// its size would not.
+fn numbers(rust: &str) -> Option<(&str, bool)> {
+    let element = rust
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("; "));
+    let (name, is_array) = element.map_or((rust, false), |(element, _)| (element, true));
+    let known = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64",
+    ];
+    known.contains(&name).then_some((name, is_array))
+}
+
+/// The value, a `number` of Rust, as a literal of `scalar`, if that has one for it.
+fn literal(value: &[u8], number: &str, scalar: &str) -> Option<String> {
+    fn read<T: AnyBitPattern>(value: &[u8]) -> Option<T> {
+        bytemuck::try_pod_read_unaligned(value).ok()
+    }
+    let text = match number {
+        "u8" => read::<u8>(value)?.to_string(),
+        "u16" => read::<u16>(value)?.to_string(),
+        "u32" => read::<u32>(value)?.to_string(),
+        "u64" => read::<u64>(value)?.to_string(),
+        "usize" => read::<usize>(value)?.to_string(),
+        "i8" => read::<i8>(value)?.to_string(),
+        "i16" => read::<i16>(value)?.to_string(),
+        "i32" => read::<i32>(value)?.to_string(),
+        "i64" => read::<i64>(value)?.to_string(),
+        "isize" => read::<isize>(value)?.to_string(),
+        "f32" => format!("{:?}", read::<f32>(value)?),
+        "f64" => format!("{:?}", read::<f64>(value)?),
+        _ => return None,
+    };
+    let whole = text.strip_suffix(".0").unwrap_or(&text);
+    let digits = match scalar {
+        "u32" => whole.parse::<u32>().ok()?.to_string(),
+        "i32" => whole.parse::<i32>().ok()?.to_string(),
+        "u64" => whole.parse::<u64>().ok()?.to_string(),
+        "i64" => whole.parse::<i64>().ok()?.to_string(),
+        "f32" => format!(
+            "{:?}",
+            text.parse()
+                .ok()
+                .filter(|number: &f32| number.is_finite())?
+        ),
+        "f64" => format!(
+            "{:?}",
+            text.parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite())?
+        ),
+        _ => return None,
+    };
+    Some(format!("{digits}_{scalar}"))
 }

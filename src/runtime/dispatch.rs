@@ -97,6 +97,9 @@ impl<'a> DispatchBuilder<'a> {
     }
 
     /// Binds a value to the `var<uniform>` of this name. A struct must be laid out as WGSL lays it out, padding included.
+    ///
+    /// A number for a scalar, and an array of numbers for a vector, must be of the variable's type: `3.0_f32` for `f32`. All
+    /// else goes by its size.
     pub fn value<T: Pod>(mut self, name: &str, value: T) -> Self {
         let bytes = bytemuck::bytes_of(&value).to_vec();
         self.given.push((

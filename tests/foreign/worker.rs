@@ -178,6 +178,11 @@ fn bound<'a>(
     Err(format!("`{}` has elements of {bytes} bytes", one.binding.name).into())
 }
 
+/// Words for a value, whatever they mean.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+struct Bits<T: Pod>(T);
+
 fn bound_as<'a, T: Pod>(
     runtime: &'a Runtime,
     dispatch: DispatchBuilder<'a>,
@@ -186,7 +191,7 @@ fn bound_as<'a, T: Pod>(
     let name = &one.binding.name;
     let elements: Vec<T> = bytemuck::pod_collect_to_vec(&one.bytes);
     if one.binding.kind == BindingKind::Uniform {
-        return Ok((dispatch.value(name, elements[0]), None));
+        return Ok((dispatch.value(name, Bits(elements[0])), None));
     }
     let buffer: Buffer<T> = runtime.buffer_from(&elements)?;
     let dispatch = dispatch.bind(name, &buffer);

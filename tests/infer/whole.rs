@@ -228,7 +228,7 @@ fn the_kernels_of_examples_and_benches_are_split_with_nothing_declared() {
             && facts.find(name).is_ok()
         {
             dispatch = match *words {
-                [a] => dispatch.value(name, a),
+                [a] => dispatch.value(name, [a]),
                 [a, b] => dispatch.value(name, [a, b]),
                 [a, b, c] => dispatch.value(name, [a, b, c]),
                 [a, b, c, d] => dispatch.value(name, [a, b, c, d]),
