@@ -121,6 +121,12 @@ pub enum Error {
         /// The name of the other.
         second: String,
     },
+    /// One variable was given two buffers or values.
+    #[error("`{name}` is bound twice in one dispatch: bind it once, or begin a dispatch for each")]
+    GivenTwice {
+        /// The variable's name.
+        name: String,
+    },
     /// A buffer belongs to another runtime.
     #[error(
         "the buffer bound to `{name}` belongs to another runtime: read it there and make one here"

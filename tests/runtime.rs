@@ -750,6 +750,18 @@ mod bad_input {
     }
 
     #[test]
+    fn a_variable_that_is_bound_twice_is_refused() {
+        let runtime = machine(&[]);
+        let x = runtime.buffer::<u32>(4).expect("small");
+        let dispatch = runtime.dispatch(&step(0), 4).bind("old", &x);
+        let error = message(dispatch.bind("old", &x).run());
+        assert!(error.contains("`old` is bound twice"), "{error}");
+        let dispatch = runtime.dispatch(&step(0), 4).value("halo", 1_u32);
+        let error = message(dispatch.value("halo", 2_u32).run());
+        assert!(error.contains("`halo` is bound twice"), "{error}");
+    }
+
+    #[test]
     fn values_and_buffers_are_not_mixed_up() {
         let runtime = machine(&[]);
         let x = runtime.buffer::<u32>(4).expect("small");
@@ -910,6 +922,15 @@ mod bad_input {
                 .build(),
         );
         assert!(error.contains("`tpu`"), "{error}");
+    }
+
+    #[test]
+    fn the_empty_name_is_no_device() {
+        let runtime = Runtime::builder()
+            .devices("cpu")
+            .split(Policy::Only(String::new()));
+        let error = message(runtime.build());
+        assert!(error.contains("the name of a device"), "{error}");
     }
 }
 

@@ -73,6 +73,18 @@ pub enum KernelError {
         /// The constant's name.
         name: String,
     },
+    /// An `override` can't have the value.
+    #[error("`override {name}` is a `{wgsl}`, which can't be {value}: give it {expected}")]
+    ConstantValue {
+        /// The constant's name.
+        name: String,
+        /// Its type in WGSL.
+        wgsl: String,
+        /// The value, in decimal.
+        value: String,
+        /// What it takes.
+        expected: String,
+    },
     /// The constants' values don't make a valid kernel.
     #[error("the constants don't fit the kernel: {message}")]
     Constants {
@@ -356,11 +368,13 @@ impl Kernel {
                 found,
             });
         };
+        let value = value.into();
+        values::check_constant(&self.parsed.0, found, name, value)?;
         // One that has an `@id` goes by it and by nothing else.
         let identifier = found
             .id
             .map_or_else(|| name.to_owned(), |id| id.to_string());
-        self.constants.insert(identifier, value.into());
+        self.constants.insert(identifier, value);
         let declared = self.declared();
         self.settled(&declared)
     }

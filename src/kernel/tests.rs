@@ -107,10 +107,44 @@ fn a_constant_that_does_not_exist_or_fit_is_refused() {
         stencil().constant("TILE", 0).unwrap_err(),
         KernelError::Constants { .. }
     ));
-    assert!(matches!(
-        stencil().constant("TILE", f64::NAN).unwrap_err(),
-        KernelError::Constants { .. }
-    ));
+}
+
+#[test]
+fn a_constant_is_refused_what_its_type_does_not_have() {
+    let kernel = Kernel::from_wgsl(
+        "override N: u32 = 1; override I: i32 = 1; override F: f32 = 1; override B: bool = true;
+         @compute @workgroup_size(1) fn main() {}",
+    );
+    let kernel = kernel.expect("it is valid");
+    for (name, value) in [
+        ("N", f64::NAN),
+        ("N", 2.5),
+        ("N", -3.0),
+        ("N", 4_294_967_296.0),
+        ("I", 2_147_483_648.0),
+        ("I", 0.5),
+        ("F", f64::INFINITY),
+        ("F", 1e39),
+        ("B", 2.0),
+    ] {
+        let refused = kernel.clone().constant(name, value).unwrap_err();
+        let is_typed = matches!(refused, KernelError::ConstantValue { .. });
+        assert!(is_typed, "{name} = {value}: {refused}");
+    }
+    for (name, value) in [
+        ("N", 4_294_967_295.0),
+        ("I", -2_147_483_648.0),
+        ("F", 0.1),
+        ("F", f64::from(f32::MAX)),
+        ("B", 0.0),
+    ] {
+        let taken = kernel.clone().constant(name, value);
+        assert!(taken.is_ok(), "{name} = {value}: {taken:?}");
+    }
+    assert_eq!(
+        kernel.constant("N", -3).unwrap_err().to_string(),
+        "`override N` is a `u32`, which can't be -3: give it a whole number from 0 to 4294967295"
+    );
 }
 
 #[test]

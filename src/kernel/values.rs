@@ -1,4 +1,4 @@
-//! Values for uniforms, checked against the layout that WGSL gives them.
+//! Values for uniforms and overrides, checked against what WGSL makes of them.
 //!
 //! Compares sizes and names the member at which they part, and knows the numbers of Rust by their names; which Rust type it
 //! was is the caller's to say.
@@ -6,8 +6,10 @@
 //! Invariant: a value that passes differs from the uniform's type in nothing but padding at the end, so far as its size and
 //! the name of its type tell.
 
-use super::{Binding, BindingKind};
+use super::{Binding, BindingKind, KernelError};
 use bytemuck::AnyBitPattern;
+use naga::common::wgsl::TypeContext;
+use naga::{Module, Override, Scalar, ScalarKind, TypeInner};
 use std::fmt;
 
 /// Why a value can't be bound.
@@ -173,6 +175,57 @@ impl Binding {
             None => String::new(),
         }
     }
+}
+
+/// Checks that an `override`, which goes by `name`, can have the value as it is, with nothing rounded off or cut away but
+/// the digits that a float hasn't.
+pub(super) fn check_constant(
+    module: &Module,
+    constant: &Override,
+    name: &str,
+    value: f64,
+) -> Result<(), KernelError> {
+    let TypeInner::Scalar(Scalar { kind, width }) = module.types[constant.ty].inner else {
+        // The rules of WGSL leave scalars only, and validation has kept to them.
+        return Ok(());
+    };
+    let bits = i32::from(width) * 8;
+    let (least, beyond) = match kind {
+        ScalarKind::Sint => (-(2_f64.powi(bits - 1)), 2_f64.powi(bits - 1)),
+        _ => (0.0, 2_f64.powi(bits)),
+    };
+    let whole = || match width {
+        4 => format!("a whole number from {least} to {}", beyond - 1.0),
+        _ => format!("a whole number of {bits} bits"),
+    };
+    let (fits, expected) = match kind {
+        ScalarKind::Bool => (value == 0.0 || value == 1.0, "0 or 1".to_owned()),
+        ScalarKind::Uint | ScalarKind::Sint => (
+            value.fract() == 0.0 && value >= least && value < beyond,
+            whole(),
+        ),
+        _ => {
+            // The largest numbers of two and four bytes, and half of their last digit.
+            let beyond = match width {
+                2 => 65_520.0,
+                4 => f64::from(f32::MAX) + 2_f64.powi(103),
+                _ => f64::INFINITY,
+            };
+            (
+                value.abs() < beyond,
+                "a finite number in its range".to_owned(),
+            )
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(KernelError::ConstantValue {
+        name: name.to_owned(),
+        wgsl: module.to_ctx().type_to_string(constant.ty),
+        value: value.to_string(),
+        expected,
+    })
 }
 
 /// The numbers that a Rust type of this name is made of, and whether it is an array of them; nothing for what is neither.

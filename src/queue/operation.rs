@@ -67,6 +67,9 @@ impl Resolved {
                 return Err(refused(expected));
             }
             Policy::Fixed(shares) => Self::Fixed(shares.clone()),
+            Policy::Only(name) if name.trim().is_empty() => {
+                return Err(refused("the name of a device, as only:cpu".to_owned()));
+            }
             Policy::Only(name) => {
                 let wanted = name.to_lowercase();
                 let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();

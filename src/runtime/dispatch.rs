@@ -160,6 +160,9 @@ impl<'a> DispatchBuilder<'a> {
         for (name, given) in &self.given {
             let place = facts.find(name)?;
             let binding = &facts.bindings[place];
+            if known[place].is_some() {
+                return Err(Error::GivenTwice { name: name.clone() });
+            }
             known[place] = Some(match given {
                 Given::Value { bytes, rust } => {
                     binding.check_value(bytes, rust)?;
