@@ -241,7 +241,7 @@ data race on `bodies[3].mass` between invocations of a workgroup
    │
    = invocation (3, 0, 0): local id (3, 0, 0), workgroup id (0, 0, 0)
    = invocation (0, 0, 0): local id (0, 0, 0), workgroup id (0, 0, 0)
-   = no `storageBarrier()` comes between the two
+   = no `storageBarrier()` comes between the two: put one there, or use atomics
    = 3 times; this is the first
 
 data race on `bodies[3].mass` between invocations of a workgroup
@@ -252,7 +252,7 @@ data race on `bodies[3].mass` between invocations of a workgroup
    │
    = invocation (0, 0, 0): local id (0, 0, 0), workgroup id (0, 0, 0)
    = invocation (1, 0, 0): local id (1, 0, 0), workgroup id (0, 0, 0)
-   = no `storageBarrier()` comes between the two
+   = nothing orders what invocations do in the same statement, and no barrier can: use atomics, or let one invocation do it for all
    = 2 times; this is the first",
     );
 }
@@ -472,6 +472,46 @@ data race on `tile[1]` between invocations of a workgroup
   = no `workgroupBarrier()` comes between the two
   = 128 times; this is the first",
     );
+}
+
+#[test]
+fn a_race_that_no_barrier_mends_is_told_to_use_atomics() {
+    let race = |statement: &str| {
+        let race = kernel(&format!(
+            "@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(4)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+    {statement}
+}}"
+        ));
+        let words = [("y", zeros(4)), ("x", numbers(4))];
+        told(
+            &race,
+            4,
+            &words[..1 + usize::from(statement.contains("x["))],
+        )
+    };
+    let (mended, ordered) = ("no barrier can: use atomics", "no `storageBarrier()` comes");
+    for statement in [
+        "y[id.x / 2u] += x[id.x];",
+        "y[id.x / 2u] = y[id.x / 2u] + x[id.x];",
+        "y[0] = x[id.x];",
+    ] {
+        let text = race(statement);
+        assert!(
+            text.contains(mended) && !text.contains(ordered),
+            "{statement}: {text}"
+        );
+    }
+    // A barrier before the write would do.
+    let text = race("y[id.x] = y[id.x ^ 1u];");
+    assert!(
+        text.contains(ordered) && !text.contains("atomics"),
+        "{text}"
+    );
+    let text = race("if id.x == 0u { y[0] = 1u; } else { if id.x == 1u { y[0] = 2u; } }");
+    assert!(text.contains("put one there, or use atomics"), "{text}");
 }
 
 #[test]
@@ -753,6 +793,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
     assert!(findings.found.iter().all(|finding| finding.times == 12));
     assert_eq!(findings.more, 3 * 12);
     let text = findings.to_string();
+    assert!(
+        text.starts_with(
+            "checked mode found more than 16 faults in the kernel `main`; the first 16 are\n"
+        ),
+        "{text}"
+    );
     assert!(
         text.ends_with("and 36 more times, at other places"),
         "{text}"

@@ -11,12 +11,20 @@ use std::fmt;
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.found.len();
-        write!(
-            f,
-            "checked mode found {count} {} in the kernel `{}`",
-            plural(count as u64, "fault", "faults"),
-            self.entry
-        )?;
+        let faults = plural(count as u64, "fault", "faults");
+        if self.more > 0 {
+            write!(
+                f,
+                "checked mode found more than {count} {faults} in the kernel `{}`; the first {count} are",
+                self.entry
+            )?;
+        } else {
+            write!(
+                f,
+                "checked mode found {count} {faults} in the kernel `{}`",
+                self.entry
+            )?;
+        }
         for finding in &self.found {
             write!(f, "\n\n{finding}")?;
         }
@@ -106,7 +114,7 @@ impl fmt::Display for Finding {
             }
             _ => notes.push(who(self.invocation, "")),
         }
-        notes.extend(self.fault.notes());
+        notes.extend(self.fault.notes(&self.place));
         let has_several = labels.len() > 1;
         for (place, _) in &labels {
             for call in place.calls.iter().rev() {
@@ -241,8 +249,8 @@ impl Fault {
         }
     }
 
-    /// What more there is to say.
-    fn notes(&self) -> Vec<String> {
+    /// What more there is to say of the fault at this place.
+    fn notes(&self, place: &Place) -> Vec<String> {
         match self {
             Fault::OutOfBounds { .. } => Vec::new(),
             Fault::OutsidePattern { unit, elements_per_unit, reach, is_written, binding, .. } => {
@@ -275,11 +283,12 @@ impl Fault {
                 format!("invocation {} loads `{other_loads}`", id(other.global)),
                 "all invocations of a workgroup have to load the same".to_owned(),
             ],
-            Fault::Race { between, memory, is_other_barrier, one, other, .. } => {
+            Fault::Race { between, memory, is_other_barrier, one, other, other_place, .. } => {
                 let (right, wrong) = match memory {
                     Memory::Workgroup => ("workgroupBarrier", "storageBarrier"),
                     Memory::Storage => ("storageBarrier", "workgroupBarrier"),
                 };
+                let is_read = !(one.does.writes() && other.does.writes());
                 let mut notes = vec![match (between, is_other_barrier) {
                     (Between::Workgroups, _) => {
                         "nothing orders workgroups within a dispatch: use atomics, or two dispatches".to_owned()
@@ -287,6 +296,15 @@ impl Fault {
                     (_, true) => format!(
                         "a `{wrong}()` comes between the two, but only a `{right}()` orders this memory"
                     ),
+                    // No barrier fits into a statement that changes what was there, or between one and itself.
+                    _ if place == other_place || (is_read && place.is_update_of(other_place)) => {
+                        "nothing orders what invocations do in the same statement, and no barrier can: use atomics, or let \
+                         one invocation do it for all"
+                            .to_owned()
+                    }
+                    (_, false) if !is_read => {
+                        format!("no `{right}()` comes between the two: put one there, or use atomics")
+                    }
                     (_, false) => format!("no `{right}()` comes between the two"),
                 }];
                 if [one.does, other.does] == [Does::Write; 2] && one.value == other.value {
@@ -295,6 +313,20 @@ impl Fault {
                 notes
             }
         }
+    }
+}
+
+impl Place {
+    /// Whether the other place is in the same line of the same call and spells the same, as where one statement reads and
+    /// writes something.
+    fn is_update_of(&self, other: &Place) -> bool {
+        self.line == other.line && self.calls == other.calls && self.spelled() == other.spelled()
+    }
+
+    /// What stands there.
+    fn spelled(&self) -> String {
+        let rest = self.text.chars().skip(self.column as usize - 1);
+        rest.take(self.width as usize).collect()
     }
 }
 
