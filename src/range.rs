@@ -96,6 +96,12 @@ impl From<i32> for Range {
     }
 }
 
+impl From<[i32; 1]> for Range {
+    fn from(extents: [i32; 1]) -> Self {
+        Self::from(extents.map(|extent| extent.max(0) as u64))
+    }
+}
+
 impl From<[i32; 2]> for Range {
     fn from(extents: [i32; 2]) -> Self {
         Self::from(extents.map(|extent| extent.max(0) as u64))
@@ -181,6 +187,13 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn literals_of_any_dimensions_are_ranges() {
+        assert_eq!(Range::from([64]), Range::from(64));
+        assert_eq!(Range::from([64]).dimensions(), 1);
+        assert_eq!(Range::from([-1]).invocations(), 0);
+    }
 
     #[test]
     fn trailing_ones_do_not_hide_the_dimension_to_split() {
