@@ -36,8 +36,9 @@ pub enum Error {
     OutOfHostMemory(#[from] OutOfHostMemory),
     /// Buffers hold elements of a size that WGSL can't address.
     #[error(
-        "buffers can't hold `{type_name}`, of {bytes} bytes: WGSL has no elements of such a size; \
-         use u32, i32, f32, f16, or arrays and structs of a multiple of 2 bytes"
+        "buffers can't hold `{type_name}`, of {bytes} {}: WGSL has no elements of such a size; \
+         use u32, i32, f32, f16, or arrays and structs of a multiple of 2 bytes",
+        if *bytes == 1 { "byte" } else { "bytes" }
     )]
     ElementSize {
         /// The Rust type.
@@ -135,6 +136,12 @@ pub enum Error {
         /// The variable's name.
         name: String,
     },
+    /// A buffer that is to be read or written belongs to another runtime.
+    #[error("{buffer} belongs to another runtime, and only that one reads and writes it")]
+    ForeignAccess {
+        /// The buffer.
+        buffer: String,
+    },
     /// A dispatch over no invocations.
     #[error("the range {range} holds no invocation: give each dimension at least 1")]
     EmptyRange {
@@ -148,6 +155,17 @@ pub enum Error {
         range: String,
         /// Which limit it breaks.
         why: String,
+    },
+    /// Elements that end before they begin.
+    #[error(
+        "the range of elements {start}..{end} is reversed: it ends before it begins; \
+         give the smaller number first"
+    )]
+    ReversedElements {
+        /// Where they begin.
+        start: u64,
+        /// Where they end, before that.
+        end: u64,
     },
     /// Elements past the end of a buffer.
     #[error("elements {span} reach past a buffer of {len} elements")]

@@ -333,9 +333,11 @@ fn a_device_without_room_sits_out_and_the_report_says_so() {
     let report = dispatch.run().expect("the CPU binds it");
     let reason = report.devices[0].left_out.clone().expect("it is too small");
     assert!(
-        reason.contains("256 bytes") && reason.contains("at most 100"),
+        reason.contains("256 bytes") && reason.contains("at most 100: use several smaller"),
         "{reason}"
     );
+    // Both that are too large have the same size: one of them is named.
+    assert!(reason.contains("`old`"), "{reason}");
 }
 
 #[test]
@@ -803,7 +805,7 @@ mod bad_input {
     #[test]
     fn elements_of_odd_sizes_are_refused() {
         let runtime = machine(&[]);
-        assert!(message(runtime.buffer::<u8>(4)).contains("`u8`, of 1 bytes"));
+        assert!(message(runtime.buffer::<u8>(4)).contains("`u8`, of 1 byte:"));
         assert!(message(runtime.buffer::<[u16; 3]>(3)).contains("of 6 bytes"));
         assert!(message(runtime.buffer_from::<u16>(&[1, 2, 3])).contains("word of 4 bytes"));
     }
@@ -833,10 +835,23 @@ mod bad_input {
     }
 
     #[test]
+    fn reversed_elements_are_called_so() {
+        let runtime = machine(&[]);
+        let x = runtime.buffer::<u32>(4).expect("small");
+        #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
+        let error = message(runtime.read_range(&x, 3..1));
+        assert!(error.contains("3..1 is reversed"), "{error}");
+    }
+
+    #[test]
     fn a_buffer_of_another_runtime_is_refused() {
         let (runtime, other) = (machine(&[]), machine(&[]));
         let foreign = other.buffer::<u32>(4).expect("small");
-        assert!(message(runtime.read(&foreign)).contains("another runtime"));
+        let error = message(runtime.read(&foreign));
+        assert!(
+            error.contains("another runtime") && !error.contains("bound"),
+            "{error}"
+        );
         assert!(
             message(runtime.dispatch(&step(0), 4).bind("old", &foreign).run()).contains("`old`")
         );

@@ -123,12 +123,15 @@ impl<T: Pod> Buffer<T> {
     /// The span of a range of elements, if they are there.
     pub(super) fn check(&self, queue: &Queue, range: std::ops::Range<usize>) -> Result<Span> {
         if !Arc::ptr_eq(&self.hold.abandoned, &queue.abandoned()) {
-            return Err(Error::ForeignBuffer {
-                name: format!("{self:?}"),
+            return Err(Error::ForeignAccess {
+                buffer: format!("{self:?}"),
             });
         }
-        if range.start > range.end || range.end > self.len {
-            let (start, end) = (range.start as u64, range.end as u64);
+        let (start, end) = (range.start as u64, range.end as u64);
+        if start > end {
+            return Err(Error::ReversedElements { start, end });
+        }
+        if range.end > self.len {
             return Err(Error::OutOfBounds {
                 span: Span { start, end },
                 len: self.len as u64,

@@ -238,7 +238,7 @@ impl<'a> DispatchBuilder<'a> {
             }
         }
         check_aliases(&mut touches, &names)?;
-        let left_out = self.left_out(&facts, &chunk, &holds);
+        let left_out = self.left_out(&facts, &chunk, &holds, &names);
         let devices = self.runtime.inner.queue.devices();
         let asked = self.policy.as_ref();
         let asked = asked.filter(|_| !self.runtime.inner.is_checked);
@@ -336,14 +336,17 @@ impl<'a> DispatchBuilder<'a> {
         Ok(())
     }
 
-    /// For each device, why it can't run the dispatch.
-    fn left_out(&self, facts: &Facts, chunk: &Chunk, holds: &[Arc<Hold>]) -> Vec<Option<String>> {
+    /// For each device, why it can't run the dispatch, which holds buffers by these names.
+    fn left_out(
+        &self,
+        facts: &Facts,
+        chunk: &Chunk,
+        holds: &[Arc<Hold>],
+        names: &[&str],
+    ) -> Vec<Option<String>> {
         let refusals = self.runtime.refusals(&self.kernel, facts.key);
-        let largest = holds
-            .iter()
-            .map(|hold| hold.storage.bytes())
-            .max()
-            .unwrap_or(0);
+        let bytes = holds.iter().map(|hold| hold.storage.bytes());
+        let (largest, name) = bytes.zip(names.iter().copied()).max().unwrap_or((0, ""));
         let fits = Based::new(chunk, facts.workgroup).is_some();
         let reason = |(info, refusal): (&DeviceInfo, &Option<String>)| {
             if refusal.is_some() {
@@ -352,7 +355,8 @@ impl<'a> DispatchBuilder<'a> {
             if largest > info.most_binding_bytes {
                 let most = info.most_binding_bytes;
                 return Some(format!(
-                    "a buffer has {largest} bytes, and it binds at most {most}"
+                    "the buffer bound to `{name}` has {largest} bytes, and it binds at most {most}: \
+                     use several smaller buffers, with a dispatch for each, to have its help"
                 ));
             }
             (info.home == Home::Own && !fits)
