@@ -10,6 +10,7 @@ use crate::device::DeviceError;
 use crate::kernel::{KernelError, Uneven, ValueError};
 use crate::span::Span;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The result of a fallible call.
@@ -198,6 +199,21 @@ pub enum Error {
         text: String,
         /// What it should say.
         expected: String,
+    },
+    /// A file or folder that was asked for can't be written.
+    #[error(
+        "the {what} {} can't be written: {why}; choose another place with {setting}",
+        path.display()
+    )]
+    Unwritable {
+        /// What would be written there.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+        /// The builder method and the environment variable that choose the place.
+        setting: &'static str,
     },
     /// The newest elements of a buffer are in no memory any more.
     #[error(

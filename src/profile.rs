@@ -283,6 +283,20 @@ impl Profile {
         }
     }
 
+    /// The file in the folder that is locked while a profile is stored, which is made with the folder if it isn't there.
+    ///
+    /// # Errors
+    ///
+    /// If the folder can't be made, or nothing can be written in it.
+    pub(crate) fn try_open(folder: &Path) -> io::Result<File> {
+        fs::create_dir_all(folder)?;
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(LOCK))
+    }
+
     /// Adds what is new to the folder, next to what other processes have stored there meanwhile.
     ///
     /// The file is replaced in one step, so that nobody ever reads half of one.
@@ -291,12 +305,7 @@ impl Profile {
     ///
     /// If the folder can't be written.
     pub fn save(&mut self, folder: &Path) -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join(LOCK))?;
+        let lock = Self::try_open(folder)?;
         lock.lock()?;
         let mut merged = Self::load(folder);
         for (key, devices) in &mut self.kernels {

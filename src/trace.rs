@@ -6,7 +6,8 @@
 //! Invariant: recording never fails and never waits for the disk.
 
 use serde::Serialize;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -61,6 +62,17 @@ impl Recorder {
         }
     }
 
+    /// Whether the file can be written, by making it if it isn't there. What an earlier recorder wrote stays until
+    /// [`Recorder::write`].
+    ///
+    /// # Errors
+    ///
+    /// If the system doesn't let it be opened for writing.
+    pub fn try_open(&self) -> io::Result<()> {
+        let file = File::options().create(true).append(true).open(&self.path);
+        file.map(drop)
+    }
+
     /// Records something that ended at `end` and took so many seconds.
     pub fn add(&self, track: usize, name: &str, end: Instant, seconds: f64) {
         let start = (end.duration_since(self.epoch).as_secs_f64() - seconds).max(0.0);
@@ -80,7 +92,7 @@ impl Recorder {
     pub fn write(&self) {
         let written = self
             .text()
-            .map_err(std::io::Error::from)
+            .map_err(io::Error::from)
             .and_then(|text| fs::write(&self.path, text));
         if let Err(error) = written {
             log::warn!("the trace {} is not written: {error}", self.path.display());

@@ -4,10 +4,11 @@ use divvy::device::VirtualDevice;
 use divvy::device::virtual_device::Script;
 use divvy::kernel::Strided;
 use divvy::{
-    Access, Buffer, Combine, DispatchBuilder, Error, Kernel, KernelError, Policy, Range, Report,
-    Runtime,
+    Access, Buffer, Builder, Combine, DispatchBuilder, Error, Kernel, KernelError, Policy, Range,
+    Report, Runtime,
 };
 use proptest::prelude::*;
+use std::path::Path;
 use std::time::Duration;
 
 const STEP: &str = "
@@ -937,6 +938,50 @@ mod bad_input {
                 .build(),
         );
         assert!(error.contains("`tpu`"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_if_it_was_asked_for() {
+        // The environment is set for a process of its own: that of this one is all tests'.
+        let test = "bad_input::what_cannot_be_written_is_refused_if_it_was_asked_for";
+        let builder = || Runtime::builder().devices("cpu");
+        let refused = |builder: Builder, path: &Path| {
+            let error = message(builder.build());
+            let (text, path) = (error.as_str(), path.display().to_string());
+            assert!(
+                text.contains(&path) && text.contains("choose another place"),
+                "{error}"
+            );
+        };
+        if let Ok(below) = std::env::var("DIVVY_TEST_WITHIN") {
+            match std::env::var("XDG_CACHE_HOME") {
+                // The folder that nobody asked for.
+                Ok(_) => drop(builder().build().expect("it does without")),
+                Err(_) => refused(builder(), Path::new(&below)),
+            }
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("it can be written");
+        // No user can write below a file, whatever the rights.
+        let below = file.join("below");
+        refused(builder().without_profile_dir().trace(&below), &below);
+        refused(builder().profile_dir(&below), &below);
+        for variable in ["DIVVY_TRACE", "DIVVY_PROFILE_DIR", "XDG_CACHE_HOME"] {
+            let program = std::env::current_exe().expect("it runs");
+            let mut within = std::process::Command::new(program);
+            within.args(["--exact", test]).env_remove("XDG_CACHE_HOME");
+            within
+                .env("DIVVY_TEST_WITHIN", &below)
+                .env(variable, &below);
+            let output = within.output().expect("it starts");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success() && text.contains("1 passed"),
+                "{variable}: {text}"
+            );
+        }
     }
 
     #[test]

@@ -140,7 +140,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a device that was asked for isn't there, a setting can't be understood, or the system gives no threads.
+    /// If a device that was asked for isn't there, a setting can't be understood, the system gives no threads, or the trace
+    /// or the profile's folder that was asked for can't be written.
     pub fn build(self) -> Result<Runtime> {
         let is_checked = is_checked(self.checked)?;
         let policy = match (self.policy, variable("DIVVY_SPLIT")) {
@@ -175,35 +176,46 @@ impl Builder {
         // What it takes to check says nothing of what it takes to run.
         let profile = self.profile.filter(|_| !is_checked);
         let profile = profile.or(is_checked.then_some(None));
-        let profile_folder = profile.unwrap_or_else(|| {
-            let cache = || {
-                Some(
-                    etcetera::choose_base_strategy()
-                        .ok()?
-                        .cache_dir()
-                        .join("divvy"),
-                )
-            };
-            variable("DIVVY_PROFILE_DIR")
-                .map(PathBuf::from)
-                .or_else(cache)
-        });
+        let may_be_cached = profile.is_none();
+        let profile_folder = match profile {
+            Some(chosen) => chosen,
+            None => variable("DIVVY_PROFILE_DIR").map(PathBuf::from),
+        };
+        if let Some(folder) = &profile_folder {
+            Profile::try_open(folder).map_err(|error| Error::Unwritable {
+                what: "profile's folder",
+                path: folder.clone(),
+                why: error.to_string(),
+                setting: "`.profile_dir(folder)` or DIVVY_PROFILE_DIR",
+            })?;
+        }
+        // Nobody asked for the cache, so that it can't be used is no reason to fail.
+        let profile_folder = profile_folder.or_else(|| cache().filter(|_| may_be_cached));
         let profile = profile_folder
             .as_deref()
             .map(Profile::load)
             .unwrap_or_default();
         let trace = self
             .trace
-            .or_else(|| variable("DIVVY_TRACE").map(PathBuf::from))
+            .or_else(|| variable("DIVVY_TRACE").map(PathBuf::from));
+        let tracks = || {
+            let names = devices.iter().map(|device| device.info().name.clone());
+            names.collect()
+        };
+        let trace = trace
             .map(|path| {
-                Recorder::new(
-                    path,
-                    devices
-                        .iter()
-                        .map(|device| device.info().name.clone())
-                        .collect(),
-                )
-            });
+                let recorder = Recorder::new(path.clone(), tracks());
+                let opened = recorder.try_open();
+                opened
+                    .map(|()| recorder)
+                    .map_err(|error| Error::Unwritable {
+                        what: "trace",
+                        path,
+                        why: error.to_string(),
+                        setting: "`.trace(file)` or DIVVY_TRACE",
+                    })
+            })
+            .transpose()?;
         let longest_run = longest_run(self.longest_run)?;
         let queue = Queue::new(devices, profile, trace, longest_run)?;
         Ok(Runtime {
@@ -248,6 +260,12 @@ fn longest_run(chosen: Option<Duration>) -> Result<f64> {
         text,
         expected: "seconds, more than none, as 0.25".to_owned(),
     })
+}
+
+/// Where what was measured is kept if nothing else is chosen: a folder in the user's cache, where there is one.
+fn cache() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.cache_dir().join("divvy"))
 }
 
 fn variable(name: &str) -> Option<String> {

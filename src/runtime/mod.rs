@@ -68,7 +68,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// If the environment asks for something that isn't there, or the system gives no threads.
+    /// If the environment asks for something that isn't there or can't be written, or the system gives no threads.
     pub fn new() -> Result<Self> {
         Self::builder().build()
     }
