@@ -985,6 +985,16 @@ mod bad_input {
     }
 
     #[test]
+    fn more_threads_than_there_is_a_use_for_are_refused() {
+        let builder = Runtime::builder().devices("cpu").without_profile_dir();
+        let error = message(builder.threads(1_000_000).build());
+        assert!(
+            error.contains("1000000 threads") && error.contains("one for each core"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn the_empty_name_is_no_device() {
         let runtime = Runtime::builder()
             .devices("cpu")

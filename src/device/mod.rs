@@ -188,6 +188,18 @@ pub enum DeviceError {
         /// Why, and what would help.
         reason: String,
     },
+    /// More threads than any machine like this one has a use for.
+    #[error(
+        "`{device}` can't have {asked} threads: {most} is the most on this machine; zero takes one for each core"
+    )]
+    TooManyThreads {
+        /// The device's name.
+        device: String,
+        /// How many were asked for.
+        asked: usize,
+        /// The most there may be.
+        most: usize,
+    },
     /// The kernel's hand-written body panicked; or what runs its WGSL did, which is a bug of this library.
     #[error("the CPU's run of `{entry}` panicked: {message}")]
     Panicked {

@@ -52,7 +52,8 @@ impl Builder {
         self
     }
 
-    /// How many threads the CPU has; zero, as at first, means `RAYON_NUM_THREADS` or one for each core.
+    /// How many threads the CPU has; zero, as at first, means `RAYON_NUM_THREADS` or one for each core. At most 1,024, or four
+    /// for each core where that is more.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;

@@ -19,7 +19,9 @@ use super::{
 };
 use crate::kernel::Kernel;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::num::NonZero;
 use std::time::Instant;
+use std::{env, thread};
 
 /// The CPU: kernels run on a pool of threads, in the host's memory.
 #[derive(Debug)]
@@ -34,9 +36,22 @@ impl CpuDevice {
     ///
     /// # Errors
     ///
-    /// If the system doesn't give the threads.
+    /// If there would be more threads than four for each core, and more than 1,024; or the system doesn't give them.
     pub fn new(threads: usize) -> Result<Self, DeviceError> {
         let name = "cpu".to_owned();
+        let asked = match threads {
+            0 => env::var("RAYON_NUM_THREADS").ok(),
+            _ => None,
+        };
+        let asked = asked.map_or(threads, |text| text.parse().unwrap_or(0));
+        let most = most_threads();
+        if asked > most {
+            return Err(DeviceError::TooManyThreads {
+                device: name,
+                asked,
+                most,
+            });
+        }
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("divvy-cpu-{i}"))
@@ -64,6 +79,13 @@ impl CpuDevice {
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
+}
+
+/// The most threads there may be. Beyond this each chunk would be cut so small that handing out its parts takes longer than
+/// they do, and making the threads takes minutes; far below it, more than one for each core is a fair thing to try.
+fn most_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    cores.saturating_mul(4).max(1024)
 }
 
 /// How the cores run kernels: by the hand-written body if there is one, else their WGSL as lanes.
