@@ -79,7 +79,7 @@ pub enum Error {
     },
     /// A buffer's elements aren't those of the variable.
     #[error(
-        "`{name}` is made of `{wgsl}`, of {expected} bytes an element, but the buffer holds `{rust}`, of {actual} bytes"
+        "`{name}` is made of `{wgsl}`, of {expected} bytes an element, but the buffer holds `{rust}`, of {actual} bytes{hint}"
     )]
     WrongElement {
         /// The variable's name.
@@ -92,6 +92,8 @@ pub enum Error {
         rust: &'static str,
         /// Bytes of one.
         actual: u64,
+        /// Where the two part, and what to do.
+        hint: String,
     },
     /// A buffer is shorter than the variable.
     #[error(

@@ -725,6 +725,41 @@ mod bad_input {
     }
 
     #[test]
+    fn elements_that_lack_padding_are_told_where_it_goes() {
+        let runtime = machine(&[]);
+        let refused =
+            |element: &str, buffer: &dyn Fn(DispatchBuilder<'_>) -> Result<Report, Error>| {
+                let kernel = Kernel::from_wgsl(&format!(
+                    "struct Body {{ place: vec3<f32>, speed: vec3<f32> }}
+                 struct Ray {{ start: vec3<f32>, mass: f32, size: vec2<f32> }}
+                 @group(0) @binding(0) var<storage, read_write> x: array<{element}>;
+                 @compute @workgroup_size(1) fn main() {{ x[0] = x[1]; }}"
+                ));
+                message(buffer(runtime.dispatch(&kernel.expect("it is valid"), 1)))
+            };
+        let threes = runtime.buffer::<[f32; 3]>(4).expect("small");
+        let sixes = runtime.buffer::<[f32; 6]>(4).expect("small");
+        let vector = refused("vec3<f32>", &|dispatch| dispatch.bind("x", &threes).run());
+        assert!(
+            vector.contains("a multiple of 16 bytes: hold `[f32; 4]`"),
+            "{vector}"
+        );
+        let within = refused("Body", &|dispatch| dispatch.bind("x", &sixes).run());
+        assert!(
+            within.contains("member `speed`")
+                && within.contains("put 4 bytes of padding before it"),
+            "{within}"
+        );
+        let behind = refused("Ray", &|dispatch| dispatch.bind("x", &sixes).run());
+        assert!(
+            behind.contains("a multiple of 32 bytes: put 8 bytes of padding behind it"),
+            "{behind}"
+        );
+        let short = refused("Ray", &|dispatch| dispatch.bind("x", &threes).run());
+        assert!(short.contains("before or inside member `mass`"), "{short}");
+    }
+
+    #[test]
     fn uneven_and_short_buffers_are_named_with_their_numbers() {
         let runtime = machine(&[]);
         let short = runtime.buffer::<u32>(5).expect("small");

@@ -145,6 +145,32 @@ impl Binding {
         })
     }
 
+    /// How elements of `actual` bytes, one behind the other, part from the variable's, if it is padding that they lack.
+    pub(crate) fn element_hint(&self, actual: u64) -> String {
+        let element = &self.layout.element;
+        let end = element
+            .members
+            .last()
+            .map_or(element.bytes, |last| last.offset + last.bytes);
+        if actual != end || actual >= element.stride {
+            return if actual < element.stride {
+                self.hint(actual)
+            } else {
+                String::new()
+            };
+        }
+        let gap = element.stride - end;
+        let each = format!(
+            "; each element begins at a multiple of {} bytes",
+            element.stride
+        );
+        match &element.scalar {
+            // Scalars have no padding: a vector of three.
+            Some(scalar) => format!("{each}: hold `[{scalar}; 4]`, the last of which is padding"),
+            None => format!("{each}: put {gap} bytes of padding behind it"),
+        }
+    }
+
     /// Names the member where a value of `actual` bytes ends, or the one that padding was forgotten before.
     fn hint(&self, actual: u64) -> String {
         let members = &self.layout.element.members;

@@ -303,6 +303,7 @@ impl<'a> DispatchBuilder<'a> {
                 expected: element.stride,
                 rust: buffer.rust,
                 actual: buffer.element_bytes,
+                hint: binding.element_hint(buffer.element_bytes),
             });
         }
         let actual = buffer.len * buffer.element_bytes;
