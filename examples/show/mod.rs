@@ -1,6 +1,8 @@
 //! What the examples share: options, progress, pictures.
 
 use divvy::Runtime;
+use divvy::device::DeviceKind;
+use divvy::device::gpu::find_gpus;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::error::Error;
 use std::fs::File;
@@ -52,6 +54,8 @@ impl Options {
             return Err(format!("unknown option {}; try --help", unknown.to_string_lossy()).into());
         }
         let builder = Runtime::builder();
+        let asks = devices.is_some()
+            || std::env::var("DIVVY_DEVICES").is_ok_and(|names| !names.trim().is_empty());
         let runtime = match devices {
             Some(devices) => builder.devices(&devices),
             None => builder,
@@ -62,10 +66,29 @@ impl Options {
             .map(|info| format!("{} ({})", info.name, info.detail))
             .collect();
         println!("running on {}", names.join(" and "));
-        if names.len() == 1 {
-            println!("no GPU is used: there is none, or none was asked for");
+        let is_gpu = |kind| kind == DeviceKind::Gpu || kind == DeviceKind::SoftwareGpu;
+        if !runtime.devices().any(|info| is_gpu(info.kind)) {
+            println!("no GPU is used: {}", why_none(asks));
         }
         Ok(runtime)
+    }
+}
+
+/// Why a runtime has no GPU, by whether the user chose its devices.
+fn why_none(asks: bool) -> String {
+    if asks {
+        return "none was asked for".to_owned();
+    }
+    let found = find_gpus();
+    match found
+        .iter()
+        .find(|gpu| gpu.kind() == DeviceKind::SoftwareGpu)
+    {
+        Some(gpu) => format!(
+            "`{}` runs on the cores of the CPU and would take them from it; DIVVY_DEVICES=all uses it all the same",
+            gpu.name()
+        ),
+        None => "there is none that can be opened".to_owned(),
     }
 }
 

@@ -277,11 +277,14 @@ fn variable(name: &str) -> Option<String> {
 fn found(threads: usize) -> Result<Vec<Arc<dyn Device>>> {
     let mut chosen = Chosen::default();
     chosen.cpu(threads)?;
-    for (i, gpu) in find_gpus()
-        .iter()
-        .enumerate()
-        .filter(|(_, gpu)| gpu.kind() == DeviceKind::Gpu)
-    {
+    for (i, gpu) in find_gpus().iter().enumerate() {
+        if gpu.kind() != DeviceKind::Gpu {
+            let name = gpu.name();
+            log::info!(
+                "`{name}` is left out, as it runs on the CPU's cores; DIVVY_DEVICES=all uses it too"
+            );
+            continue;
+        }
         // Nobody named it, so that it can't be opened is no reason to fail.
         if let Err(error) = chosen.gpu(i, gpu) {
             log::warn!("`{}` is left out: {error}", gpu.name());
