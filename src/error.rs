@@ -9,7 +9,6 @@ use crate::check::Findings;
 use crate::device::DeviceError;
 use crate::kernel::{KernelError, Uneven, ValueError};
 use crate::span::Span;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -234,12 +233,7 @@ pub enum Error {
     Dropped,
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(Error);
 
 impl From<DeviceError> for Error {
     fn from(error: DeviceError) -> Self {

@@ -12,6 +12,9 @@
     clippy::todo
 )]
 
+#[macro_use]
+mod message;
+
 pub mod buffer;
 pub mod check;
 pub mod device;

@@ -51,26 +51,20 @@ struct Label<'a> {
 }
 
 impl Recorder {
-    /// Will write to `path`, with a track for each name.
-    #[must_use]
-    pub fn new(path: PathBuf, tracks: Vec<String>) -> Self {
-        Self {
+    /// Will write to `path`, with a track for each name. The file is made if it isn't there; what an earlier recorder wrote
+    /// stays in it until [`Recorder::write`].
+    ///
+    /// # Errors
+    ///
+    /// If the system doesn't let the file be opened for writing.
+    pub fn new(path: PathBuf, tracks: Vec<String>) -> io::Result<Self> {
+        File::options().create(true).append(true).open(&path)?;
+        Ok(Self {
             path,
             tracks,
             epoch: Instant::now(),
             events: Mutex::default(),
-        }
-    }
-
-    /// Whether the file can be written, by making it if it isn't there. What an earlier recorder wrote stays until
-    /// [`Recorder::write`].
-    ///
-    /// # Errors
-    ///
-    /// If the system doesn't let it be opened for writing.
-    pub fn try_open(&self) -> io::Result<()> {
-        let file = File::options().create(true).append(true).open(&self.path);
-        file.map(drop)
+        })
     }
 
     /// Records something that ended at `end` and took so many seconds.
@@ -134,12 +128,18 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    fn recorder(path: &Path, tracks: [&str; 2]) -> Recorder {
+        let opened = Recorder::new(path.to_owned(), tracks.map(str::to_owned).to_vec());
+        opened.expect("it can be written")
+    }
 
     #[test]
     fn a_trace_names_its_tracks_and_times_its_events() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("trace.json");
-        let recorder = Recorder::new(path.clone(), vec!["cpu".to_owned(), "gpu".to_owned()]);
+        let recorder = recorder(&path, ["cpu", "gpu"]);
         recorder.add(1, "run 0..10", Instant::now(), 0.5);
         recorder.write();
         let text = fs::read(&path).expect("it is written");
@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn what_ended_at_once_on_one_device_was_done_in_turn() {
-        let recorder = Recorder::new(PathBuf::new(), vec!["gpu".to_owned(), "cpu".to_owned()]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let recorder = recorder(&folder.path().join("trace.json"), ["gpu", "cpu"]);
         let end = recorder.epoch + std::time::Duration::from_secs(10);
         for (track, seconds) in [(0, 1.0), (1, 4.0), (0, 2.0), (0, 3.0)] {
             recorder.add(track, "run", end, seconds);

@@ -35,7 +35,7 @@ macro_rules! sized {
 /// Words for a value, whatever they mean.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
-struct Bits<T: bytemuck::Pod>(T);
+struct Bits<T>(T);
 
 /// Runs a kernel over a range, with buffers and values of these words, and says what was found and what is in the first
 /// buffer then.

@@ -823,7 +823,10 @@ mod bad_input {
     fn a_value_is_not_taken_for_the_bits_of_another_type() {
         let runtime = machine(&[]);
         let error = message(runtime.dispatch(&step(0), 4).value("halo", 1.0).run());
-        assert!(error.contains("`f64`: write `1_u32`"), "{error}");
+        assert!(
+            error.contains("`f64`: give it `u32`, as in `1_u32`"),
+            "{error}"
+        );
     }
 
     #[test]

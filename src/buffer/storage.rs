@@ -13,7 +13,6 @@ use crate::id::BufferId;
 use crate::span::Span;
 use memmap2::MmapMut;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::fmt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -36,12 +35,7 @@ pub struct OutOfHostMemory {
     pub bytes: u64,
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for OutOfHostMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(OutOfHostMemory);
 
 impl Storage {
     /// A buffer of `bytes` zero bytes, without memory so far.

@@ -224,12 +224,7 @@ pub enum DeviceError {
     },
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for DeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(DeviceError);
 
 impl Bound {
     /// The buffer, where it is one.

@@ -123,12 +123,7 @@ pub struct Uneven {
     pub units: u64,
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for Uneven {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(Uneven);
 
 impl Access {
     /// The elements that a chunk of `units` touches in a buffer of `elements`, in a range whose slowest dimension has

@@ -166,12 +166,7 @@ pub enum KernelError {
     },
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for KernelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(KernelError);
 
 /// The lines of a source around a place, with their numbers.
 pub(crate) fn excerpt(source: &str, place: naga::Span) -> String {

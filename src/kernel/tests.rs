@@ -338,25 +338,22 @@ fn numbers_of_another_type_are_refused_with_what_to_write() {
          @compute @workgroup_size(1) fn main() { y[n] = a * v.x + table[1].y; }",
     );
     let kernel = kernel.expect("it is valid");
-    let refused = |name: &str, value: &[u8], rust: &'static str| {
-        let error = binding(&kernel, name).check_value(value, rust).unwrap_err();
+    let refused = |name: &str, bytes: usize, rust: &'static str| {
+        let checked = binding(&kernel, name).check_value(&vec![0; bytes], rust);
+        let error = checked.unwrap_err();
         assert!(matches!(error, ValueError::Type { .. }), "{error}");
         error.to_string()
     };
     assert_eq!(
-        refused("a", &3_i32.to_ne_bytes(), "i32"),
-        "`a` is a `f32`, but the value is a `i32`: write `3.0_f32`"
+        refused("a", 4, "i32"),
+        "`a` is a `f32`, but the value is a `i32`: give it `f32`, as in `1.0_f32`"
     );
-    let double = refused("a", &1.0_f64.to_ne_bytes(), "f64");
-    assert!(double.ends_with("write `1.0_f32`"), "{double}");
-    let whole = refused("n", &2.0_f32.to_ne_bytes(), "f32");
-    assert!(whole.ends_with("write `2_u32`"), "{whole}");
-    // What has no such literal is told the type alone.
-    let broken = refused("n", &2.5_f64.to_ne_bytes(), "f64");
-    assert!(broken.ends_with("give it `u32`"), "{broken}");
-    let negative = refused("n", &(-1_i32).to_ne_bytes(), "i32");
-    assert!(negative.ends_with("give it `u32`"), "{negative}");
-    let vector = refused("v", &[0; 12], "[u32; 3]");
+    // Not of the size: the type is what is wrong with it.
+    let double = refused("a", 8, "f64");
+    assert!(double.ends_with("as in `1.0_f32`"), "{double}");
+    let whole = refused("n", 4, "f32");
+    assert!(whole.ends_with("as in `1_u32`"), "{whole}");
+    let vector = refused("v", 12, "[u32; 3]");
     assert!(vector.ends_with("give it `[f32; 3]`"), "{vector}");
     for (name, bytes, rust) in [
         ("a", 4, "f32"),

@@ -7,10 +7,8 @@
 //! the name of its type tell.
 
 use super::{Binding, BindingKind, KernelError};
-use bytemuck::AnyBitPattern;
 use naga::common::wgsl::TypeContext;
 use naga::{Module, Override, Scalar, ScalarKind, TypeInner};
-use std::fmt;
 
 /// Why a value can't be bound.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,12 +58,7 @@ pub enum ValueError {
     },
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(ValueError);
 
 impl Binding {
     /// Checks that `value`, whose Rust type is called `rust`, can be bound here.
@@ -82,7 +75,7 @@ impl Binding {
                 name: self.name.clone(),
             });
         }
-        self.check_numbers(value, rust)?;
+        self.check_numbers(rust)?;
         let (expected, actual) = (self.layout.least_bytes, value.len() as u64);
         let members = &self.layout.element.members;
         let end = members
@@ -103,7 +96,7 @@ impl Binding {
     }
 
     /// Refuses numbers of another type than those of a scalar or a vector.
-    fn check_numbers(&self, value: &[u8], rust: &'static str) -> Result<(), ValueError> {
+    fn check_numbers(&self, rust: &'static str) -> Result<(), ValueError> {
         let element = &self.layout.element;
         let (Some(scalar), Some((number, is_array))) = (&element.scalar, numbers(rust)) else {
             return Ok(());
@@ -121,21 +114,13 @@ impl Binding {
         if number == scalar || (scalar == "f16" && number == "u16") {
             return Ok(());
         }
-        let literal = if is_vector {
-            None
+        let hint = if is_vector {
+            let bits = scalar.trim_start_matches(char::is_alphabetic);
+            let count = bits.parse().map_or(1, |bits: u64| element.bytes * 8 / bits);
+            format!("give it `[{scalar}; {count}]`")
         } else {
-            literal(value, number, scalar)
-        };
-        let hint = match literal {
-            Some(literal) => format!("write `{literal}`"),
-            None if is_vector => {
-                let bytes = scalar.trim_start_matches(char::is_alphabetic);
-                let count = bytes
-                    .parse::<u64>()
-                    .map_or(1, |bits| element.bytes * 8 / bits);
-                format!("give it `[{scalar}; {count}]`")
-            }
-            None => format!("give it `{scalar}`"),
+            let digits = if scalar.starts_with('f') { "1.0" } else { "1" };
+            format!("give it `{scalar}`, as in `{digits}_{scalar}`")
         };
         Err(ValueError::Type {
             name: self.name.clone(),
@@ -268,47 +253,4 @@ fn numbers(rust: &str) -> Option<(&str, bool)> {
         "f32", "f64",
     ];
     known.contains(&name).then_some((name, is_array))
-}
-
-/// The value, a `number` of Rust, as a literal of `scalar`, if that has one for it.
-fn literal(value: &[u8], number: &str, scalar: &str) -> Option<String> {
-    fn read<T: AnyBitPattern>(value: &[u8]) -> Option<T> {
-        bytemuck::try_pod_read_unaligned(value).ok()
-    }
-    let text = match number {
-        "u8" => read::<u8>(value)?.to_string(),
-        "u16" => read::<u16>(value)?.to_string(),
-        "u32" => read::<u32>(value)?.to_string(),
-        "u64" => read::<u64>(value)?.to_string(),
-        "usize" => read::<usize>(value)?.to_string(),
-        "i8" => read::<i8>(value)?.to_string(),
-        "i16" => read::<i16>(value)?.to_string(),
-        "i32" => read::<i32>(value)?.to_string(),
-        "i64" => read::<i64>(value)?.to_string(),
-        "isize" => read::<isize>(value)?.to_string(),
-        "f32" => format!("{:?}", read::<f32>(value)?),
-        "f64" => format!("{:?}", read::<f64>(value)?),
-        _ => return None,
-    };
-    let whole = text.strip_suffix(".0").unwrap_or(&text);
-    let digits = match scalar {
-        "u32" => whole.parse::<u32>().ok()?.to_string(),
-        "i32" => whole.parse::<i32>().ok()?.to_string(),
-        "u64" => whole.parse::<u64>().ok()?.to_string(),
-        "i64" => whole.parse::<i64>().ok()?.to_string(),
-        "f32" => format!(
-            "{:?}",
-            text.parse()
-                .ok()
-                .filter(|number: &f32| number.is_finite())?
-        ),
-        "f64" => format!(
-            "{:?}",
-            text.parse()
-                .ok()
-                .filter(|number: &f64| number.is_finite())?
-        ),
-        _ => return None,
-    };
-    Some(format!("{digits}_{scalar}"))
 }

@@ -15,10 +15,10 @@ use crate::split::Policy;
 use crate::trace::Recorder;
 use etcetera::BaseStrategy;
 use std::collections::HashMap;
-use std::env;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{env, io};
 
 /// Sets a [`Runtime`] up; see [`Runtime::builder`].
 #[derive(Debug, Default)]
@@ -183,12 +183,9 @@ impl Builder {
             None => variable("DIVVY_PROFILE_DIR").map(PathBuf::from),
         };
         if let Some(folder) = &profile_folder {
-            Profile::try_open(folder).map_err(|error| Error::Unwritable {
-                what: "profile's folder",
-                path: folder.clone(),
-                why: error.to_string(),
-                setting: "`.profile_dir(folder)` or DIVVY_PROFILE_DIR",
-            })?;
+            let setting = "`.profile_dir(folder)` or DIVVY_PROFILE_DIR";
+            let opened = Profile::try_open(folder);
+            opened.map_err(unwritable("profile's folder", folder.clone(), setting))?;
         }
         // Nobody asked for the cache, so that it can't be used is no reason to fail.
         let profile_folder = profile_folder.or_else(|| cache().filter(|_| may_be_cached));
@@ -199,24 +196,13 @@ impl Builder {
         let trace = self
             .trace
             .or_else(|| variable("DIVVY_TRACE").map(PathBuf::from));
-        let tracks = || {
-            let names = devices.iter().map(|device| device.info().name.clone());
-            names.collect()
-        };
-        let trace = trace
-            .map(|path| {
-                let recorder = Recorder::new(path.clone(), tracks());
-                let opened = recorder.try_open();
-                opened
-                    .map(|()| recorder)
-                    .map_err(|error| Error::Unwritable {
-                        what: "trace",
-                        path,
-                        why: error.to_string(),
-                        setting: "`.trace(file)` or DIVVY_TRACE",
-                    })
-            })
-            .transpose()?;
+        let names = devices.iter().map(|device| device.info().name.clone());
+        let trace = trace.map(|path| {
+            let opened = Recorder::new(path.clone(), names.collect());
+            let setting = "`.trace(file)` or DIVVY_TRACE";
+            opened.map_err(unwritable("trace", path, setting))
+        });
+        let trace = trace.transpose()?;
         let longest_run = longest_run(self.longest_run)?;
         let queue = Queue::new(devices, profile, trace, longest_run)?;
         Ok(Runtime {
@@ -261,6 +247,20 @@ fn longest_run(chosen: Option<Duration>) -> Result<f64> {
         text,
         expected: "seconds, more than none, as 0.25".to_owned(),
     })
+}
+
+/// What is wrong with a place that was asked for and can't be written.
+fn unwritable(
+    what: &'static str,
+    path: PathBuf,
+    setting: &'static str,
+) -> impl FnOnce(io::Error) -> Error {
+    move |error| Error::Unwritable {
+        what,
+        path,
+        why: error.to_string(),
+        setting,
+    }
 }
 
 /// Where what was measured is kept if nothing else is chosen: a folder in the user's cache, where there is one.

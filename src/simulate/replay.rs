@@ -9,7 +9,6 @@ use crate::device::Home;
 use crate::profile::{Key, Profile};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Why a trace can't be replayed.
 #[derive(thiserror::Error)]
@@ -28,12 +27,7 @@ pub enum ReplayError {
     },
 }
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(ReplayError);
 
 /// The devices that a profile knows for a kernel at a size, with their speeds. What it doesn't know of a device's overhead
 /// and bandwidth is as in [`Processor::gpu`] or [`Processor::cpu`]; who is called `cpu` computes in the host's memory.

@@ -28,12 +28,7 @@ pub enum Policy {
 )]
 pub struct UnknownPolicy(String);
 
-/// The text, so that an error that ends a program, or an `unwrap`, can be read.
-impl fmt::Debug for UnknownPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+debug_is_message!(UnknownPolicy);
 
 impl Policy {
     /// Whether the shares, if it has any, can be followed.

@@ -181,7 +181,7 @@ fn bound<'a>(
 /// Words for a value, whatever they mean.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
-struct Bits<T: Pod>(T);
+struct Bits<T>(T);
 
 fn bound_as<'a, T: Pod>(
     runtime: &'a Runtime,
