@@ -178,10 +178,9 @@ fn layout(module: &Module, ty: Handle<Type>) -> Layout {
         _ => (ty, None, Some(1)),
     };
     let element = element_of(module, element, stride);
-    // A struct that ends in a runtime-sized array needs room for one element of it.
-    let tail = runtime_tail(module, ty).unwrap_or(0);
-    let least_bytes = u64::from(module.types[ty].inner.size(context)).max(element.bytes) + tail;
-    let count = if tail > 0 { None } else { count };
+    // Naga counts a runtime-sized array, be it the variable or its last member, as one element.
+    let least_bytes = u64::from(module.types[ty].inner.size(context)).max(element.bytes);
+    let count = count.filter(|_| !ends_open(module, ty));
     Layout {
         type_name: type_name(module, ty),
         element,
@@ -197,19 +196,14 @@ fn fixed(context: GlobalCtx<'_>, size: ArraySize) -> Option<u64> {
     }
 }
 
-/// Bytes of one element of the runtime-sized array that ends a struct.
-fn runtime_tail(module: &Module, ty: Handle<Type>) -> Option<u64> {
+/// Whether it is a struct that ends in a runtime-sized array.
+fn ends_open(module: &Module, ty: Handle<Type>) -> bool {
     let TypeInner::Struct { ref members, .. } = module.types[ty].inner else {
-        return None;
+        return false;
     };
-    match module.types[members.last()?.ty].inner {
-        TypeInner::Array {
-            size: ArraySize::Dynamic,
-            stride,
-            ..
-        } => Some(u64::from(stride)),
-        _ => None,
-    }
+    let last = members.last().map(|last| &module.types[last.ty].inner);
+    let size = ArraySize::Dynamic;
+    matches!(last, Some(TypeInner::Array { size: open, .. }) if *open == size)
 }
 
 fn element_of(module: &Module, ty: Handle<Type>, stride: Option<u64>) -> Element {

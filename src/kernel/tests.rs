@@ -85,6 +85,26 @@ fn layouts_follow_the_rules_of_wgsl() {
 }
 
 #[test]
+fn a_struct_that_ends_in_a_runtime_array_needs_room_for_one_element() {
+    let kernel = Kernel::from_wgsl(
+        "struct List { count: u32, items: array<vec2<f32>> }
+         struct Bare { items: array<u32> }
+         @group(0) @binding(0) var<storage, read_write> list: List;
+         @group(0) @binding(1) var<storage, read> bare: Bare;
+         @group(0) @binding(2) var<storage, read> plain: array<vec2<f32>>;
+         @compute @workgroup_size(1) fn main() { list.items[0] = plain[bare.items[list.count]]; }",
+    )
+    .expect("it is valid");
+    let least = |name: &str| {
+        let layout = &binding(&kernel, name).layout;
+        (layout.count, layout.least_bytes)
+    };
+    assert_eq!(least("list"), (None, 16));
+    assert_eq!(least("bare"), (None, 4));
+    assert_eq!(least("plain"), (None, 8));
+}
+
+#[test]
 fn constants_set_the_workgroup_and_the_key() {
     let plain = stencil();
     let tiled = stencil().constant("TILE", 16).expect("there is one");
