@@ -31,6 +31,7 @@ mod runtime;
 pub mod simulate;
 pub mod span;
 pub mod split;
+mod stack;
 pub mod system;
 pub mod trace;
 

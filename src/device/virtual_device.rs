@@ -5,7 +5,7 @@
 //!
 //! Invariant: after a scripted loss nothing is done any more, and every task ends with an error.
 
-use super::cpu::Cores;
+use super::cpu::{Cores, MOST_BINDING_BYTES};
 use super::{
     Bound, Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, in_order,
 };
@@ -56,7 +56,7 @@ pub struct Script {
     pub overhead_seconds: f64,
     /// Bytes of its memory.
     pub memory_bytes: u64,
-    /// The largest buffer that a kernel can be given, in bytes.
+    /// The largest buffer that a kernel can be given, in bytes; no larger than what the cores can be given.
     pub most_binding_bytes: u64,
     /// The task, counted from zero over its life, at which it is lost; none if it isn't.
     pub lost_at: Option<usize>,
@@ -127,7 +127,7 @@ impl VirtualDevice {
             kind: DeviceKind::Virtual,
             detail: String::new(),
             home: script.home,
-            most_binding_bytes: script.most_binding_bytes,
+            most_binding_bytes: script.most_binding_bytes.min(MOST_BINDING_BYTES),
         };
         Self {
             info,

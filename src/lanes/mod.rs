@@ -38,6 +38,7 @@ pub(crate) use run::{Bank, Machine};
 pub(crate) use watch::Watch;
 
 use crate::kernel::{Facts, excerpt};
+use crate::stack::deep;
 use build::Region;
 use naga::{AddressSpace, Statement};
 use op::{Code, Held, Input, Memory};
@@ -128,8 +129,8 @@ const ROW_LANES: [usize; 5] = [1024, 512, 256, 128, 64];
 const NEAR_BYTES: usize = 16 << 10;
 /// Rows shorter than this run as workgroups.
 const SHORT_ROW: u64 = 32;
-/// What lowering has for a stack; the system gives it page by page, as it is used.
-const STACK_BYTES: usize = 64 << 20;
+/// The most words of a buffer that lanes can be given: places are words of 32 bits, and what gathers takes them as signed.
+pub(crate) const MOST_BOUND_WORDS: usize = i32::MAX as usize;
 /// The most words of workgroup memory.
 const MOST_SHARED_WORDS: u32 = 4 << 20;
 /// The most invocations of a workgroup.
@@ -164,28 +165,12 @@ impl Program {
 
     /// The program of a kernel, for rows that are short or not.
     pub(crate) fn new(facts: &Facts, is_short: bool) -> Result<Self, Unsupported> {
-        Self::of(facts, Self::layout(facts, is_short), false)
+        deep(|| Self::lowered(facts, Self::layout(facts, is_short), false))
     }
 
     /// The program of a kernel that checks every access. Blocks are workgroups.
     pub(crate) fn checked(facts: &Facts) -> Result<Self, Unsupported> {
-        Self::of(facts, Layout::Workgroup, true)
-    }
-
-    fn of(facts: &Facts, layout: Layout, is_checked: bool) -> Result<Self, Unsupported> {
-        // Blocks and types are walked through by functions that call themselves: how deep that goes shall not depend on
-        // what the caller has left of its stack.
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new()
-                .name("divvy-lower".to_owned())
-                .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, || Self::lowered(facts, layout, is_checked));
-            match thread.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(program)) => program,
-                Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                Err(error) => Err(Unsupported::new(format!("anything ({error})"))),
-            }
-        })
+        deep(|| Self::lowered(facts, Layout::Workgroup, true))
     }
 
     fn lowered(facts: &Facts, layout: Layout, is_checked: bool) -> Result<Self, Unsupported> {

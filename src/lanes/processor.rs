@@ -112,7 +112,8 @@ pub(super) trait Processor {
         lanes(|i| (u32::from(bits) >> i & 1).wrapping_neg())
     }
 
-    /// `from[index]` where the index is below `len`, zero elsewhere. So many words have to be there.
+    /// `from[index]` where the index is below `len`, zero elsewhere. So many words have to be there, and they are no more
+    /// than [`MOST_BOUND_WORDS`](super::MOST_BOUND_WORDS).
     #[inline(always)]
     unsafe fn gather(from: *const u32, len: u32, index: Words) -> Words {
         lanes(|i| {
@@ -186,9 +187,7 @@ impl Processor for V4 {
             __m512i, _mm512_cmplt_epu32_mask, _mm512_mask_i32gather_epi32, _mm512_set1_epi32,
             _mm512_setzero_si512,
         };
-        // The instruction takes indices as signed.
-        let len = len.min(i32::MAX as u32);
-        // SAFETY: the caller's promise; what lies beyond isn't read.
+        // SAFETY: the caller's promise; what lies beyond isn't read, so that no index is negative to the instruction.
         unsafe {
             let index = std::mem::transmute::<Words, __m512i>(index);
             let is_inside = _mm512_cmplt_epu32_mask(index, _mm512_set1_epi32(len as i32));

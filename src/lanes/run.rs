@@ -20,7 +20,7 @@ pub(crate) use super::processor::CHUNK;
 use super::processor::{Floats, Least, Level, Processor, Words, lanes};
 use super::subgroup::{self, SubgroupOp};
 use super::wide::{self, Half};
-use super::{Block, Program, Watch};
+use super::{Block, MOST_BOUND_WORDS, Program, Watch};
 
 /// Where an operand is: its first byte, and whether it has something for each lane.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +144,16 @@ pub(crate) struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     /// With what is the same for all blocks in place. `workgroups` are those of the undivided dispatch.
+    ///
+    /// # Panics
+    ///
+    /// If a bank has more than [`MOST_BOUND_WORDS`]: no device may take such a buffer for lanes.
     pub(crate) fn new(program: &'a Program, banks: &'a [Bank], workgroups: [u32; 3]) -> Self {
+        let fits = |bank: &Bank| bank.len <= MOST_BOUND_WORDS;
+        assert!(
+            banks.iter().all(fits),
+            "a device took a buffer that it can't bind"
+        );
         let count = program.lanes;
         let mut machine = Self {
             program,
@@ -251,8 +260,7 @@ impl<'a> Machine<'a> {
         #[cfg(target_arch = "x86_64")]
         let (compiled, is_whole) = (
             self.program.compiled.as_ref(),
-            std::ptr::eq(steps, &raw const self.program.steps[..])
-                && self.banks.iter().all(|bank| bank.len <= i32::MAX as usize),
+            std::ptr::eq(steps, &raw const self.program.steps[..]),
         );
         let mut run = Run {
             steps,
@@ -709,7 +717,7 @@ impl Run<'_, '_> {
                     _ => {}
                 }
             }
-            P::gather(bank.words, bank.len.min(u32::MAX as usize) as u32, places)
+            P::gather(bank.words, bank.len as u32, places)
         }
     }
 

@@ -5,7 +5,7 @@
 //! Invariant: a dispatch that is submitted has every variable bound to something that fits it.
 
 use super::{Buffer, Runtime};
-use crate::device::{Bound, DeviceInfo, Home};
+use crate::device::{Bound, DeviceInfo, DeviceKind, Home};
 use crate::error::{Error, Result};
 use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
 use crate::kernel::{
@@ -353,7 +353,9 @@ impl<'a> DispatchBuilder<'a> {
             if refusal.is_some() {
                 return refusal.clone();
             }
-            if largest > info.most_binding_bytes {
+            // What reaches elements of Rust's slices has no limit.
+            let is_native = info.kind == DeviceKind::Cpu && self.kernel.native_body().is_some();
+            if largest > info.most_binding_bytes && !is_native {
                 let most = info.most_binding_bytes;
                 return Some(format!(
                     "the buffer bound to `{name}` has {largest} bytes, and it binds at most {most}: \

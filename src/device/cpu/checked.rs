@@ -6,8 +6,8 @@
 //! Invariant: a kernel runs to its end, whatever is found.
 
 use super::body::surviving;
-use super::in_host_memory;
 use super::lanes::{Blocks, Form, Programs, banks, values};
+use super::{MOST_BINDING_BYTES, in_host_memory};
 use crate::device::{Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing};
 use crate::kernel::Kernel;
 use crate::lanes::{Machine, Watch};
@@ -28,7 +28,7 @@ impl Default for CheckedCpu {
             kind: DeviceKind::Cpu,
             detail: "checked".to_owned(),
             home: Home::Host,
-            most_binding_bytes: u64::MAX,
+            most_binding_bytes: MOST_BINDING_BYTES,
         };
         Self {
             info,

@@ -18,10 +18,14 @@ use super::{
     Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, allocate, in_order,
 };
 use crate::kernel::Kernel;
+use crate::lanes::MOST_BOUND_WORDS;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::num::NonZero;
 use std::time::Instant;
 use std::{env, thread};
+
+/// The largest buffer that the cores can run WGSL with, a little less than 8 GiB.
+pub(crate) const MOST_BINDING_BYTES: u64 = 4 * MOST_BOUND_WORDS as u64;
 
 /// The CPU: kernels run on a pool of threads, in the host's memory.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl CpuDevice {
             kind: DeviceKind::Cpu,
             detail: format!("{} threads", pool.current_num_threads()),
             home: Home::Host,
-            most_binding_bytes: u64::MAX,
+            most_binding_bytes: MOST_BINDING_BYTES,
         };
         Ok(Self {
             info,

@@ -24,6 +24,7 @@ use super::reflect::BindingKind;
 use super::{Facts, KernelError, excerpt};
 use crate::range::Chunk;
 use crate::span::Span;
+use crate::stack::deep;
 use decide::Touched;
 use machine::Machine;
 use naga::{Handle, TypeInner};
@@ -350,7 +351,7 @@ impl Facts {
             remembered.swap(0, found);
             return proof;
         }
-        let (proof, words) = prove(self, chunk, given);
+        let (proof, words) = deep(|| prove(self, chunk, given));
         let proof = Arc::new(proof);
         if remembered.len() >= MOST_REMEMBERED {
             remembered.pop();
