@@ -258,6 +258,31 @@ data race on `bodies[3].mass` between invocations of a workgroup
 }
 
 #[test]
+fn a_fault_in_a_long_line_is_told_with_what_is_around_it() {
+    let pad = "_ = 1u; ".repeat(200);
+    let long = kernel(&format!(
+        "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(1) fn long() {{ {pad} y[y[0] + 7u] = 1u; {pad} }}"
+    ));
+    let text = told(&long, 1, &[("y", zeros(4))]);
+    let lines: Vec<_> = text.lines().collect();
+    assert!(
+        lines.iter().all(|line| line.chars().count() < 200),
+        "{text}"
+    );
+    let marked = lines
+        .iter()
+        .position(|line| line.contains("^^^ the index is 7"));
+    let column = |line: &str, of: char| line.chars().position(|c| c == of);
+    let marked = marked.expect("it is marked");
+    assert_eq!(
+        column(lines[marked], '^'),
+        column(lines[marked - 1], 'y'),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_access_outside_of_a_neighborhood_is_told_with_what_would_be_enough() {
     let blur = kernel(
         "@group(0) @binding(0) var<storage, read> old: array<f32>;

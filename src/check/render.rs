@@ -5,8 +5,8 @@
 use super::{
     Between, Does, Fault, Finding, Findings, Invocation, Memory, Misuse, Place, Scalar, Value,
 };
-use crate::kernel::Combine;
-use std::fmt;
+use crate::kernel::{Combine, narrowed};
+use std::fmt::{self, Write};
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,14 +78,15 @@ impl fmt::Display for Finding {
             "", self.place.line, self.place.column
         )?;
         writeln!(f, "{:width$} │", "")?;
+        let mut lines = String::new();
         let mut last = None;
         for (place, label) in &labels {
             match last {
-                Some(line) if place.line > line + 1 => writeln!(f, "{:width$} ·", "")?,
+                Some(line) if place.line > line + 1 => writeln!(lines, "{:width$} ·", "")?,
                 _ => {}
             }
             if last != Some(place.line) {
-                writeln!(f, "{:>width$} │ {}", place.line, spaced(&place.text))?;
+                writeln!(lines, "{:>width$} │ {}", place.line, spaced(&place.text))?;
             }
             last = Some(place.line);
             let before: String = place
@@ -95,8 +96,9 @@ impl fmt::Display for Finding {
                 .collect::<String>();
             let indent = spaced(&before).chars().count();
             let carets = "^".repeat(place.width as usize);
-            writeln!(f, "{:width$} │ {:indent$}{carets} {label}", "", "")?;
+            writeln!(lines, "{:width$} │ {:indent$}{carets} {label}", "", "")?;
         }
+        writeln!(f, "{}", narrowed(lines.trim_end()))?;
         write!(f, "{:width$} │", "")?;
         let mut notes = Vec::new();
         match &self.fault {

@@ -20,6 +20,7 @@ use crate::id::BufferId;
 use crate::kernel::{Access, Kernel};
 use crate::range::Chunk;
 use crate::span::Span;
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ pub struct DeviceInfo {
     pub detail: String,
     /// Where it computes.
     pub home: Home,
-    /// The largest buffer that a kernel can be given, in bytes.
+    /// The largest buffer that a kernel can be given, in bytes; on the CPU one that has no native body.
     pub most_binding_bytes: u64,
 }
 
@@ -243,6 +244,15 @@ pub(crate) fn allocate(storage: &Storage, device: &str) -> Result<(), DeviceErro
         device: device.to_owned(),
         bytes: storage.bytes(),
     })
+}
+
+/// What a panic said.
+pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 /// Does tasks one after another with `one`, up to the first that fails: [`Device::execute`] for devices that have no

@@ -6,13 +6,16 @@
 //! Invariant: every access pattern that a kernel holds is one that its bindings allow.
 
 mod access;
+mod excerpt;
 mod infer;
 mod native;
+mod nesting;
 pub mod rebase;
 mod reflect;
 mod values;
 
 pub use access::{Access, Combine, Pieces, Strided, Uneven, Word};
+pub(crate) use excerpt::{excerpt, narrowed};
 pub use infer::{Contradicted, Grounds, Obstacle, Pattern, Why};
 pub(crate) use infer::{Given, Proof};
 pub(crate) use native::Slot;
@@ -20,11 +23,13 @@ pub use native::{Body, View, ViewMut};
 pub use reflect::{Binding, BindingKind, Element, Layout, Member, Usage};
 pub use values::ValueError;
 
+use crate::stack::deep;
 use naga::back::PipelineConstants;
 use naga::back::pipeline_constants::{PipelineConstantError, process_overrides};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,6 +42,17 @@ pub enum KernelError {
     Wgsl {
         /// The fault, with the lines of the source around it.
         excerpt: String,
+    },
+    /// Terms or blocks lie so deep in one another that a parser, a validator or a driver could run out of its stack.
+    #[error(
+        "the kernel nests deeper than {most} levels in line {line}, counting operators of a term, brackets and `else`; give \
+         parts of it a name with `let`, or use a loop, an array or a `switch`"
+    )]
+    TooDeep {
+        /// The line that goes too deep, from one.
+        line: usize,
+        /// How deep kernels may nest.
+        most: usize,
     },
     /// The source has no entry point for compute.
     #[error(
@@ -168,17 +184,13 @@ pub enum KernelError {
 
 debug_is_message!(KernelError);
 
-/// The lines of a source around a place, with their numbers.
-pub(crate) fn excerpt(source: &str, place: naga::Span) -> String {
-    /// Says nothing: what is wrong is said by whoever shows the excerpt.
-    #[derive(Debug, thiserror::Error)]
-    #[error("")]
-    struct Here;
-    let marked = naga::WithSpan::new(Here).with_span(place, "here");
-    let text = marked.emit_to_string(source);
-    // The first line is for the message.
-    let lines = text.split_once('\n').map_or("", |(_, lines)| lines);
-    lines.trim_end().to_owned()
+/// What an error says, and what each that caused it does.
+fn said(error: &(dyn Error + 'static)) -> String {
+    let all = std::iter::successors(Some(error), |&error| error.source());
+    let mut said: Vec<String> = all.map(ToString::to_string).collect();
+    // One that only hands on another says the same.
+    said.dedup();
+    said.join(": ")
 }
 
 fn listed(found: &[String]) -> String {
@@ -268,6 +280,11 @@ impl Facts {
         self.entry_index
     }
 
+    /// Bytes of the `var<workgroup>` that the entry point reaches.
+    pub(crate) fn workgroup_bytes(&self) -> u64 {
+        reflect::workgroup_bytes(&self.module, &self.info, self.entry_index)
+    }
+
     /// The place of the binding of this name.
     ///
     /// # Errors
@@ -299,15 +316,20 @@ impl Kernel {
     /// [`KernelError::Wgsl`] with the place in the source, [`KernelError::NoEntry`], or
     /// [`KernelError::UnsupportedBinding`].
     pub fn from_wgsl(source: &str) -> Result<Self, KernelError> {
-        let module = naga::front::wgsl::parse_str(source).map_err(|error| KernelError::Wgsl {
-            excerpt: error.emit_to_string(source),
-        })?;
+        nesting::check(source)?;
+        deep(|| Self::parsed(source))
+    }
+
+    fn parsed(source: &str) -> Result<Self, KernelError> {
+        let wgsl = |rendered: String| KernelError::Wgsl {
+            excerpt: narrowed(&rendered),
+        };
+        let module = naga::front::wgsl::parse_str(source)
+            .map_err(|error| wgsl(error.emit_to_string(source)))?;
         // Which optional features the code needs is for each device to judge, so all are allowed here.
         let info = Validator::new(ValidationFlags::all(), Capabilities::all())
             .validate(&module)
-            .map_err(|error| KernelError::Wgsl {
-                excerpt: error.emit_to_string(source),
-            })?;
+            .map_err(|error| wgsl(error.emit_to_string(source)))?;
         if !module
             .entry_points
             .iter()
@@ -323,7 +345,7 @@ impl Kernel {
             native: None,
             facts: Err(KernelError::NoEntry),
         }
-        .settled(&[])
+        .settle(&[])
     }
 
     /// Chooses the entry point.
@@ -427,8 +449,13 @@ impl Kernel {
             .collect()
     }
 
-    /// Works the facts out anew. An entry point or a constant that is still missing is kept for later.
-    fn settled(mut self, declared: &[(String, Access)]) -> Result<Self, KernelError> {
+    /// Works the facts out anew.
+    fn settled(self, declared: &[(String, Access)]) -> Result<Self, KernelError> {
+        deep(|| self.settle(declared))
+    }
+
+    /// The same where the stack is deep already. An entry point or a constant that is still missing is kept for later.
+    fn settle(mut self, declared: &[(String, Access)]) -> Result<Self, KernelError> {
         self.facts = match self.resolve(declared) {
             Ok(facts) => Ok(Arc::new(facts)),
             Err(
@@ -461,8 +488,11 @@ impl Kernel {
         )
         .map_err(|error| match error {
             PipelineConstantError::MissingValue(name) => KernelError::MissingConstant { name },
+            PipelineConstantError::ValidationError(error) => KernelError::Constants {
+                message: narrowed(error.emit_to_string(&self.source).trim_end()),
+            },
             other => KernelError::Constants {
-                message: other.to_string(),
+                message: said(&other),
             },
         })?;
         let is_ours =

@@ -122,14 +122,11 @@ pub fn rebase(facts: &Facts, fold: Fold) -> Rebased {
         .entry_points
         .retain(|entry| entry.name == facts.entry);
 
-    let taken = |binding: &&super::Binding| binding.group == 0;
-    let binding = facts
-        .bindings
-        .iter()
-        .filter(taken)
-        .map(|taken| taken.binding + 1)
-        .max()
-        .unwrap_or(0);
+    let is_taken = |number: &u32| {
+        let mut bindings = facts.bindings.iter();
+        bindings.any(|binding| (binding.group, binding.binding) == (0, *number))
+    };
+    let binding = (0..).find(|number| !is_taken(number)).unwrap_or(0);
     // A variable that the entry point doesn't reach may have the same number: it is not part of the pipeline.
     let types = Types::of(&mut module);
     let base = module.global_variables.append(
@@ -506,11 +503,12 @@ mod tests {
 
     #[test]
     fn the_base_takes_the_first_free_number() {
-        let source = "@group(0) @binding(4) var<storage, read_write> a: array<u32>;
-            @group(1) @binding(9) var<storage, read_write> b: array<u32>;
-            @compute @workgroup_size(1) fn main() { a[0] = b[0]; }";
+        let source = "@group(0) @binding(4294967295) var<storage, read_write> a: array<u32>;
+            @group(0) @binding(0) var<storage, read> b: array<u32>;
+            @group(1) @binding(1) var<storage, read> c: array<u32>;
+            @compute @workgroup_size(1) fn main() { a[0] = b[0] + c[0]; }";
         let rebased = rebased(source, Fold::Straight);
-        assert_eq!((rebased.group, rebased.binding), (0, 5));
+        assert_eq!((rebased.group, rebased.binding), (0, 1));
     }
 
     #[test]

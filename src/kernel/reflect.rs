@@ -152,6 +152,20 @@ pub(super) fn bindings(
     Ok(bindings)
 }
 
+/// Bytes of the workgroup memory that the entry point with this index reaches, each variable where it may begin.
+pub(super) fn workgroup_bytes(module: &Module, info: &ModuleInfo, entry: usize) -> u64 {
+    let uses = info.get_entry_point(entry);
+    let shared = module.global_variables.iter().filter(|(handle, variable)| {
+        variable.space == AddressSpace::WorkGroup && !uses[*handle].is_empty()
+    });
+    // WGSL counts sixteen bytes at a time.
+    let bytes = shared.map(|(_, variable)| {
+        let bytes = module.types[variable.ty].inner.size(module.to_ctx());
+        u64::from(bytes).next_multiple_of(16)
+    });
+    bytes.sum()
+}
+
 fn usage(used: GlobalUse, declared: StorageAccess) -> Usage {
     if used.contains(GlobalUse::ATOMIC) {
         // An atomic load is no write, but naga doesn't tell them apart.

@@ -105,6 +105,42 @@ fn a_struct_that_ends_in_a_runtime_array_needs_room_for_one_element() {
 }
 
 #[test]
+fn what_is_wrong_with_constants_is_told_to_the_end() {
+    let refused = |wgsl: &str, value: u32| {
+        let kernel = Kernel::from_wgsl(wgsl).expect("it is valid");
+        kernel.constant("N", value).unwrap_err().to_string()
+    };
+    let size = refused(
+        "override N: u32 = 1; var<workgroup> w: array<u32, N>;
+         @compute @workgroup_size(1) fn main() { w[0] = 1u; }",
+        0,
+    );
+    assert!(size.ends_with("does not have a positive size"), "{size}");
+    let index = refused(
+        "override N: u32 = 1;
+         @compute @workgroup_size(1) fn main() { var list = array<u32, 2>(1, 2); list[N] = 3u; }",
+        7,
+    );
+    assert!(
+        index.contains("wgsl:2:82") && index.contains("Accessing index 7 is out of"),
+        "{index}"
+    );
+}
+
+#[test]
+fn an_error_in_a_long_line_shows_what_is_around_it() {
+    let before = "_ = 1u; ".repeat(1000);
+    let wgsl = format!("@compute @workgroup_size(1) fn main() {{ {before} let b = c; {before} }}");
+    let error = Kernel::from_wgsl(&wgsl).unwrap_err();
+    assert!(matches!(error, KernelError::Wgsl { .. }));
+    let text = error.to_string();
+    assert!(
+        text.len() < 1000 && text.contains("let b = c;") && text.contains("^ unknown identifier"),
+        "{text}"
+    );
+}
+
+#[test]
 fn constants_set_the_workgroup_and_the_key() {
     let plain = stencil();
     let tiled = stencil().constant("TILE", 16).expect("there is one");

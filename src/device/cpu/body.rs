@@ -10,13 +10,12 @@
 )]
 
 use crate::buffer::Storage;
-use crate::device::{Bound, DeviceError, Run, allocate};
+use crate::device::{Bound, DeviceError, Run, allocate, said};
 use crate::id::BufferId;
 use crate::kernel::{Access, BindingKind, Body, Combine, Facts, Slot, Usage, Word};
 use crate::range::Chunk;
 use crate::span::Span;
 use rayon::prelude::*;
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -112,15 +111,6 @@ pub(crate) fn combine(combine: Combine, word: Word, from: &Storage, into: &Stora
     for (into, from) in into.iter_mut().zip(from) {
         *into = combine.apply(word, *into, *from);
     }
-}
-
-/// What a panic said.
-fn said(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 /// A copy of what one binding accumulates, for one thread at a time.

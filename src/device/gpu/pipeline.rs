@@ -5,12 +5,15 @@
 //! Invariant: uniforms, and only they, have dynamic offsets, so that a bind group depends on nothing but its buffers.
 
 use super::last_error;
+use crate::device::said;
 use crate::kernel::rebase::{Fold, rebase};
-use crate::kernel::{BindingKind, Facts};
+use crate::kernel::{Binding, BindingKind, Facts};
+use crate::stack::deep;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
-    BufferBindingType, ComputePipeline, ComputePipelineDescriptor, Device, ErrorFilter,
+    BufferBindingType, ComputePipeline, ComputePipelineDescriptor, Device, ErrorFilter, Limits,
     PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderSource,
     ShaderStages,
 };
@@ -46,20 +49,15 @@ pub(super) struct Group {
 ///
 /// # Errors
 ///
-/// What the driver or the validation says against it.
+/// What the driver or the validation says against it, and what they panic with.
 pub(super) fn compile(device: &Device, facts: &Facts, fold: Fold) -> Result<Pipeline, String> {
-    let limits = device.limits();
-    let invocations = facts
-        .workgroup
-        .iter()
-        .map(|extent| u64::from(*extent))
-        .product::<u64>();
-    let most = u64::from(limits.max_compute_invocations_per_workgroup);
-    if invocations > most {
-        return Err(format!(
-            "a workgroup has {invocations} invocations, and it runs at most {most}"
-        ));
-    }
+    // What naga can't write as SPIR-V it mostly panics at.
+    let compiled = catch_unwind(AssertUnwindSafe(|| deep(|| compiled(device, facts, fold))));
+    compiled.unwrap_or_else(|panic| Err(format!("the compiler panicked: {}", said(&*panic))))
+}
+
+fn compiled(device: &Device, facts: &Facts, fold: Fold) -> Result<Pipeline, String> {
+    check_limits(facts, &device.limits())?;
     let rebased = rebase(facts, fold);
     let mut slots: BTreeMap<u32, Vec<(u32, Source)>> = BTreeMap::new();
     for (i, binding) in facts.bindings.iter().enumerate() {
@@ -138,4 +136,31 @@ pub(super) fn compile(device: &Device, facts: &Facts, fold: Fold) -> Result<Pipe
         Some(error) => Err(error.to_string()),
         None => Ok(Pipeline { pipeline, groups }),
     }
+}
+
+/// Refuses what is too large before a driver is asked, as some of them end the program then.
+fn check_limits(facts: &Facts, limits: &Limits) -> Result<(), String> {
+    let extents = facts.workgroup.map(u64::from);
+    let invocations: u64 = extents.iter().product();
+    let most = limits.max_compute_invocations_per_workgroup.into();
+    if invocations > most {
+        return Err(format!(
+            "a workgroup has {invocations} invocations, and it runs at most {most}"
+        ));
+    }
+    let shared = facts.workgroup_bytes();
+    let most = limits.max_compute_workgroup_storage_size.into();
+    if shared > most {
+        return Err(format!(
+            "`var<workgroup>` takes {shared} bytes, and it has {most} for a workgroup"
+        ));
+    }
+    let beyond = |binding: &&Binding| binding.group >= limits.max_bind_groups;
+    if let Some(Binding { name, group, .. }) = facts.bindings.iter().find(beyond) {
+        let last = limits.max_bind_groups.saturating_sub(1);
+        return Err(format!(
+            "`{name}` is in `@group({group})`, and the last that it has is {last}"
+        ));
+    }
+    Ok(())
 }
