@@ -305,12 +305,48 @@ fn blur(@builtin(global_invocation_id) id: vec3<u32>) {
   ┌─ wgsl:6:54
   │
 6 │     next[id.y * 8u + id.x] = old[id.y * 8u + id.x] + old[up * 8u + id.x];
-  │                                                      ^^^^^^^^^^^^^^^^^^^ reads `old[0]`, but may touch only `old[8..32]`
+  │                                                      ^^^^^^^^^^^^^^^^^^^ reads `old[48]`, but may touch only `old[56..128]`
   │
-  = invocation (0, 2, 0): local id (0, 2, 0), workgroup id (0, 0, 0)
-  = it belongs to unit 2 of the range's slowest dimension, and each unit has 8 elements
+  = invocation (0, 8, 0): local id (0, 0, 0), workgroup id (0, 1, 0)
+  = its workgroup has units 8..16 of the range's slowest dimension, and each unit has 8 elements
   = it is at most 2 units away: declare `Neighborhood(2)` or `All`
-  = 112 times; this is the first",
+  = 8 times; this is the first",
+    );
+}
+
+#[test]
+fn a_workgroup_that_loads_its_tile_and_a_halo_together_keeps_to_its_pattern() {
+    let blur = |radius: u32| {
+        let blur = kernel(&format!(
+            "@group(0) @binding(0) var<storage, read> old: array<f32>;
+@group(0) @binding(1) var<storage, read_write> next: array<f32>;
+const RADIUS = {radius}u;
+var<workgroup> tile: array<f32, 16 + 2 * RADIUS>;
+@compute @workgroup_size(16)
+fn blur(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {{
+    let first = group.x * 16u;
+    let last = arrayLength(&old) - 1u;
+    for (var k = i; k < 16u + 2u * RADIUS; k += 16u) {{
+        tile[k] = old[min(max(first + k, RADIUS) - RADIUS, last)];
+    }}
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var k = 0u; k <= 2u * RADIUS; k++) {{ sum += tile[i + k]; }}
+    // The other way round: what an invocation writes is another's, but of the same workgroup.
+    next[first + 15u - i] = sum;
+}}"
+        ));
+        let blur = blur.access("old", Access::Neighborhood(2));
+        blur.and_then(|kernel| kernel.access("next", Access::OneToOne))
+            .expect("it is read and written")
+    };
+    let buffers = [("old", numbers(64)), ("next", zeros(64))];
+    assert_text(&told(&blur(2), 64, &buffers), "");
+    let text = told(&blur(3), 64, &buffers);
+    assert!(
+        text.contains("reads `old[18]`, but may touch only `old[0..18]`")
+            && text.contains("declare `Neighborhood(3)`"),
+        "{text}"
     );
 }
 
@@ -334,11 +370,11 @@ fn reverse(@builtin(global_invocation_id) id: vec3<u32>) {
   ┌─ wgsl:4:5
   │
 4 │     y[7u - id.x].y = id.x;
-  │     ^^^^^^^^^^^^^^ writes `y[7].y`, but may touch only `y[0]`
+  │     ^^^^^^^^^^^^^^ writes `y[7].y`, but may touch only `y[0..4]`
   │
   = invocation (0, 0, 0): local id (0, 0, 0), workgroup id (0, 0, 0)
-  = it belongs to unit 0 of the range's slowest dimension, and each unit has 1 element
-  = it is at most 7 units away: leave `y` undeclared, and the dispatch isn't split
+  = its workgroup has units 0..4 of the range's slowest dimension, and each unit has 1 element
+  = it is at most 4 units away: leave `y` undeclared, and the dispatch isn't split
   = 8 times; this is the first",
     );
 }

@@ -66,7 +66,7 @@ pub enum Fault {
         /// How many elements there are.
         len: u32,
     },
-    /// An access to an element that the declared pattern doesn't give to the invocation.
+    /// An access to an element that the declared pattern doesn't give to the invocation's workgroup.
     OutsidePattern {
         /// The binding's name.
         binding: String,
@@ -80,8 +80,9 @@ pub enum Fault {
         element: u64,
         /// The elements that it may touch.
         allowed: Span,
-        /// The invocation's place along the slowest dimension of the range, which the pattern speaks of.
-        unit: u64,
+        /// The places of its workgroup along the slowest dimension of the range, which the pattern speaks of: chunks end
+        /// between workgroups.
+        units: Span,
         /// How many elements belong to each unit of that dimension.
         elements_per_unit: u64,
         /// How many units away the element is, at most, of all times that it happened.

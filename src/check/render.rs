@@ -255,9 +255,13 @@ impl Fault {
     fn notes(&self, place: &Place) -> Vec<String> {
         match self {
             Fault::OutOfBounds { .. } => Vec::new(),
-            Fault::OutsidePattern { unit, elements_per_unit, reach, is_written, binding, .. } => {
+            Fault::OutsidePattern { units, elements_per_unit, reach, is_written, binding, .. } => {
+                let belongs = match units.len() {
+                    1 => format!("it belongs to unit {}", units.start),
+                    _ => format!("its workgroup has units {}..{}", units.start, units.end),
+                };
                 let owns = format!(
-                    "it belongs to unit {unit} of the range's slowest dimension, and each unit has {elements_per_unit} {}",
+                    "{belongs} of the range's slowest dimension, and each unit has {elements_per_unit} {}",
                     plural(*elements_per_unit, "element", "elements")
                 );
                 let help = if *is_written {

@@ -296,22 +296,19 @@ impl<'a> Watch<'a> {
         // Invocations past the range are always run with the last of it.
         let unit = u64::from(self.invocation(self.group, lane).global[self.chunk.slowest]);
         let unit = unit.min(extent - 1);
+        // Chunks end between workgroups, so what is given to one invocation is given to all of its workgroup.
+        let size = u64::from(self.facts.workgroup[self.chunk.slowest]);
+        let first = unit / size * size;
+        let own = Span::new(first, (first + size).min(extent));
         let all = 2 * u64::from(self.words[bound]);
         let per_unit = (all / extent).max(1);
         // Patterns of units are looked at in units, so that an element may be shared among them; others in elements.
-        let (own, place, count, scale) = match declared {
-            Pattern::Strided(strided) => {
-                let first = unit / strided.units * strided.units;
-                let own = Span::new(first, (first + strided.units).min(extent));
+        let (place, count, scale) = match declared {
+            Pattern::Strided(_) => {
                 let halves = (layout.element.stride / 2).max(1);
-                (own, access.at / halves, all / halves, halves)
+                (access.at / halves, all / halves, halves)
             }
-            _ => (
-                Span::new(unit, unit + 1),
-                access.at / per_unit,
-                extent,
-                per_unit,
-            ),
+            _ => (access.at / per_unit, extent, per_unit),
         };
         let Ok(pieces) = declared.pieces(own, extent, count) else {
             return;
@@ -321,7 +318,9 @@ impl<'a> Watch<'a> {
             return;
         }
         self.failed[lane as usize].pattern = true;
-        let reach = (access.at / per_unit).abs_diff(unit);
+        let touched = access.at / per_unit;
+        let before = own.start.saturating_sub(touched);
+        let reach = before.max((touched + 1).saturating_sub(own.end));
         let allowed = pieces.first().copied().unwrap_or_default();
         let allowed = allowed.scaled(scale);
         let key = Key::new(Kind::Pattern, site);
@@ -340,7 +339,7 @@ impl<'a> Watch<'a> {
             touched: name(variable, access.at).0,
             element: access.at / halves,
             allowed: Span::new(allowed.start / halves, allowed.end.div_ceil(halves)),
-            unit,
+            units: own,
             elements_per_unit: (per_unit / halves).max(1),
             reach,
             is_written: self.bound[bound].is_some(),
