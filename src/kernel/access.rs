@@ -6,6 +6,7 @@
 
 use crate::span::Span;
 use smallvec::SmallVec;
+use std::any::TypeId;
 use std::fmt;
 
 /// Which elements of a buffer a chunk touches.
@@ -114,7 +115,7 @@ pub enum Word {
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{elements} elements can't be shared evenly among {units} units of the range's slowest dimension; \
-     give the buffer a multiple of {units} elements, or declare the binding `Access::All`"
+     give the buffer a multiple of {units} elements, or declare another pattern, or none, so that one is proven"
 )]
 pub struct Uneven {
     /// How many elements the buffer has.
@@ -244,6 +245,19 @@ impl fmt::Display for Access {
     }
 }
 
+impl Word {
+    /// The scalar that a Rust type is, if it is one.
+    pub(crate) fn of<T: 'static>() -> Option<Self> {
+        let known = [
+            (TypeId::of::<u32>(), Word::U32),
+            (TypeId::of::<i32>(), Word::I32),
+            (TypeId::of::<f32>(), Word::F32),
+        ];
+        let found = known.iter().find(|(id, _)| *id == TypeId::of::<T>());
+        found.map(|(_, word)| *word)
+    }
+}
+
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -365,6 +379,8 @@ mod tests {
         assert!(
             error.to_string().contains("25 elements") && error.to_string().contains("10 units")
         );
+        // What is written can't be `All`.
+        assert!(!error.to_string().contains("All"), "{error}");
     }
 
     #[test]

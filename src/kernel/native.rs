@@ -4,7 +4,7 @@
 //!
 //! Invariant: a body sees the elements that its access patterns allow and no others, and those it may write it sees alone.
 
-use super::Facts;
+use super::{Binding, Facts, Word};
 use crate::range::{Chunk, Range};
 use bytemuck::Pod;
 use std::cell::Cell;
@@ -65,27 +65,32 @@ impl<'a> Body<'a> {
     /// The value bound to a uniform.
     #[must_use]
     pub fn value<T: Pod>(&self, name: &str) -> T {
-        match self.slot(name) {
-            Slot::Value(bytes) if bytes.len() >= size_of::<T>() => {
-                bytemuck::pod_read_unaligned(&bytes[..size_of::<T>()])
-            }
-            Slot::Value(bytes) => panic!(
-                "`{name}` has {} bytes, fewer than a {}",
-                bytes.len(),
-                type_name::<T>()
-            ),
-            _ => panic!("`{name}` is a buffer: call `read` or `write`"),
+        let (binding, slot) = self.slot(name);
+        let Slot::Value(bytes) = slot else {
+            panic!("`{name}` is a buffer: call `read` or `write`");
+        };
+        let Some(bytes) = bytes.get(..size_of::<T>()) else {
+            let (len, rust) = (bytes.len(), type_name::<T>());
+            panic!("`{name}` has {len} bytes, fewer than a `{rust}`");
+        };
+        if let Err(error) = binding.check_value(bytes, type_name::<T>()) {
+            panic!("{error}");
         }
+        bytemuck::pod_read_unaligned(bytes)
     }
 
     /// The elements of a buffer that is only read.
     #[must_use]
     pub fn read<T: Pod>(&self, name: &str) -> View<'a, T> {
-        match self.slot(name) {
-            Slot::Read(first, bytes) => View {
-                first: *first / size_of::<T>(),
-                elements: cast(name, bytes),
-            },
+        let (binding, slot) = self.slot(name);
+        match slot {
+            Slot::Read(first, bytes) => {
+                check::<T>(binding);
+                View {
+                    first: *first / size_of::<T>(),
+                    elements: cast(name, bytes),
+                }
+            }
             Slot::Write(_) => panic!("the kernel writes `{name}`: call `write`"),
             Slot::Value(_) => panic!("`{name}` is a value: call `value`"),
         }
@@ -94,12 +99,16 @@ impl<'a> Body<'a> {
     /// The elements of a buffer that the kernel writes. They can be taken once.
     #[must_use]
     pub fn write<T: Pod>(&self, name: &str) -> ViewMut<'a, T> {
-        match self.slot(name) {
+        let (binding, slot) = self.slot(name);
+        match slot {
             Slot::Write(taken) => match taken.take() {
-                Some((first, bytes)) => ViewMut {
-                    first: first / size_of::<T>(),
-                    elements: cast_mut(name, bytes),
-                },
+                Some((first, bytes)) => {
+                    check::<T>(binding);
+                    ViewMut {
+                        first: first / size_of::<T>(),
+                        elements: cast_mut(name, bytes),
+                    }
+                }
                 None => panic!("`{name}` has been taken already: keep the view that `write` gave"),
             },
             Slot::Read(..) => panic!("the kernel only reads `{name}`: call `read`"),
@@ -107,12 +116,23 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn slot(&self, name: &str) -> &Slot<'a> {
+    fn slot(&self, name: &str) -> (&Binding, &Slot<'a>) {
         match self.facts.find(name) {
-            Ok(place) => &self.slots[place],
+            Ok(place) => (&self.facts.bindings[place], &self.slots[place]),
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Panics if the binding isn't made of such elements, as a buffer of them couldn't be bound to it.
+fn check<T: Pod>(binding: &Binding) {
+    let Binding { name, layout, .. } = binding;
+    let (wgsl, rust) = (&layout.element.type_name, type_name::<T>());
+    assert!(
+        layout.takes(Word::of::<T>(), size_of::<T>() as u64),
+        "`{name}` is made of `{wgsl}`, of {} bytes an element, not of `{rust}`",
+        layout.element.stride
+    );
 }
 
 impl fmt::Debug for Body<'_> {

@@ -69,6 +69,17 @@ pub struct Layout {
     pub least_bytes: u64,
 }
 
+impl Layout {
+    /// Whether the variable is made of elements of so many bytes, which are these words if they are scalars.
+    pub(crate) fn takes(&self, word: Option<Word>, bytes: u64) -> bool {
+        // A struct that ends in a runtime-sized array is no array of one element.
+        let is_open_struct = self.count.is_none() && self.type_name == self.element.type_name;
+        let words_differ =
+            matches!((self.element.word, word), (Some(wgsl), Some(rust)) if wgsl != rust);
+        is_open_struct || (!words_differ && self.element.stride == bytes)
+    }
+}
+
 /// One element of a binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {

@@ -17,7 +17,7 @@ use crate::range::{Chunk, Range};
 use crate::split::Policy;
 use bytemuck::Pod;
 use smallvec::SmallVec;
-use std::any::{TypeId, type_name};
+use std::any::type_name;
 use std::sync::Arc;
 
 /// A dispatch to be bound and run; see [`Runtime::dispatch`].
@@ -75,22 +75,13 @@ impl<'a> DispatchBuilder<'a> {
 
     /// Binds a buffer to the `var<storage>` of this name.
     pub fn bind<T: Pod>(mut self, name: &str, buffer: &Buffer<T>) -> Self {
-        let word = [
-            (TypeId::of::<u32>(), Word::U32),
-            (TypeId::of::<i32>(), Word::I32),
-            (TypeId::of::<f32>(), Word::F32),
-        ];
-        let word = word
-            .into_iter()
-            .find(|(id, _)| *id == TypeId::of::<T>())
-            .map(|(_, word)| word);
         let given = GivenBuffer {
             hold: buffer.hold().clone(),
             len: buffer.len() as u64,
             element_bytes: size_of::<T>() as u64,
             together: Buffer::<T>::TOGETHER,
             rust: type_name::<T>(),
-            word,
+            word: Word::of::<T>(),
         };
         self.given.push((name.to_owned(), Given::Buffer(given)));
         self
@@ -292,11 +283,7 @@ impl<'a> DispatchBuilder<'a> {
             return Err(crate::kernel::ValueError::IsValue { name: name() }.into());
         }
         let (layout, element) = (&binding.layout, &binding.layout.element);
-        // A struct that ends in a runtime-sized array is no array of one element.
-        let is_open_struct = layout.count.is_none() && layout.type_name == element.type_name;
-        let words_differ =
-            matches!((element.word, buffer.word), (Some(wgsl), Some(rust)) if wgsl != rust);
-        if !is_open_struct && (words_differ || element.stride != buffer.element_bytes) {
+        if !layout.takes(buffer.word, buffer.element_bytes) {
             return Err(Error::WrongElement {
                 name: name(),
                 wgsl: element.type_name.clone(),

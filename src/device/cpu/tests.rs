@@ -151,6 +151,38 @@ fn a_panic_in_a_body_is_an_error_and_the_device_stays_usable() {
 }
 
 #[test]
+fn a_body_that_takes_something_for_another_type_panics() {
+    let device = CpuDevice::new(1).expect("a thread");
+    let buffers = [buffer(1, &[1; 64]), buffer(2, &[0; 64]), buffer(3, &[0; 2])];
+    let [old, next, sum] = &buffers;
+    let panics = |kernel: Kernel, said: &str| {
+        let task = run(&kernel, Span::new(0, 64), 64, &[old, next, sum]);
+        let error = execute(&device, &[task])[0].clone().unwrap_err();
+        assert!(
+            matches!(&error, DeviceError::Panicked { message, .. } if message.contains(said)),
+            "{error}"
+        );
+    };
+    let read = blur().native(|body| assert_eq!(body.read::<f32>("old").first(), 0));
+    panics(
+        read,
+        "`old` is made of `u32`, of 4 bytes an element, not of `f32`",
+    );
+    let pairs = blur().native(|body| assert_eq!(body.read::<[u32; 2]>("old").first(), 0));
+    panics(pairs, "not of `[u32; 2]`");
+    let bytes = blur().native(|body| assert_eq!(body.write::<u8>("next").first(), 0));
+    panics(bytes, "not of `u8`");
+    let atomic = blur().native(|body| assert_eq!(body.write::<i32>("sum").first(), 0));
+    panics(atomic, "`sum` is made of `atomic<u32>`");
+    let float = blur().native(|body| assert!(body.value::<f32>("gain") > 0.0));
+    panics(float, "`gain` is a `u32`, but the value is a `f32`");
+    let half = blur().native(|body| assert_eq!(body.value::<u16>("gain"), 2));
+    panics(half, "`gain` is a `u32`, but the value is a `u16`");
+    let wide = blur().native(|body| assert_eq!(body.value::<u64>("gain"), 2));
+    panics(wide, "`gain` has 4 bytes, fewer than a `u64`");
+}
+
+#[test]
 fn a_panic_while_lanes_run_is_an_error_and_the_device_stays_usable() {
     let (device, checked) = (CpuDevice::new(2).expect("threads"), CheckedCpu::default());
     let devices: [&dyn Device; 2] = [&device, &checked];
