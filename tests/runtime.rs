@@ -519,6 +519,37 @@ fn a_declaration_that_the_code_contradicts_is_refused_with_the_line() {
 }
 
 #[test]
+fn one_to_one_of_a_buffer_longer_than_the_range_is_refused_with_the_shares() {
+    let runtime = machine(&[Script::default()]);
+    let number = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+        @compute @workgroup_size(4)
+        fn number(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = id.x; }",
+    );
+    let number = number.expect("it is valid");
+    let y = runtime.buffer::<u32>(64).expect("small");
+    let run = |kernel: &Kernel| runtime.dispatch(kernel, 16).bind("y", &y).run();
+    let declared = number.clone().access("y", Access::OneToOne);
+    let error = run(&declared.expect("it is written")).expect_err("units have more elements");
+    let text = error.to_string();
+    assert!(
+        text.contains(
+            "each of the range's 16 units has 4 of the 64 elements, but invocation (4, 0, 0)"
+        ),
+        "{text}"
+    );
+    run(&number).expect("it is proven");
+    let expected = (0..16).chain([0; 48]);
+    assert!(
+        runtime
+            .read(&y)
+            .expect("it was written")
+            .into_iter()
+            .eq(expected)
+    );
+}
+
+#[test]
 fn a_count_of_64_bits_is_kept_by_one_device() {
     let runtime = machine(&[Script::default(), Script::default()]);
     let kernel = Kernel::from_wgsl(

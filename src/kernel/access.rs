@@ -16,6 +16,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Each unit of the slowest dimension touches the elements it owns and no others. May be read and written.
+    ///
+    /// In a range that is shorter than the buffer a unit owns several elements, so that a kernel that leaves the rest of the
+    /// buffer alone isn't `OneToOne`: declare nothing for it.
     OneToOne,
     /// Each unit reads the elements it owns and those of this many units on either side, as far as there are any: the
     /// halo of a stencil. Read only.
@@ -31,6 +34,11 @@ pub enum Access {
     /// Every invocation may combine a value into every element, with an operation whose order doesn't matter, and
     /// doesn't use what it finds there. Each device gets a private copy that starts at the operation's identity; the
     /// runtime combines the copies into what was there.
+    ///
+    /// They are combined as what they are declared in the WGSL. Floats that are kept as the bits of an `atomic<u32>` would be
+    /// combined as integers: that is refused for [`Combine::Add`] where the code shows it, in a loop of
+    /// `atomicCompareExchangeWeak` with a `bitcast`, and wrong where it doesn't. The least and the greatest of such bits are
+    /// right for floats that aren't negative.
     Accumulate(Combine),
 }
 

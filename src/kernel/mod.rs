@@ -7,6 +7,7 @@
 
 mod access;
 mod excerpt;
+mod exchange;
 mod infer;
 mod native;
 mod nesting;
@@ -169,6 +170,22 @@ pub enum KernelError {
         name: String,
         /// The pattern that was declared.
         access: Access,
+    },
+    /// Integers that are the bits of floats were declared to be added.
+    #[error(
+        "`{name}` is made of `{element}`, but holds the bits of floats, which can't be `{access}`: those would be added as \
+         integers; declare nothing, so that one device runs the dispatch, or collect a sum for each workgroup in an element \
+         of its own, and add those\n{excerpt}"
+    )]
+    AccumulatesBits {
+        /// The variable's name.
+        name: String,
+        /// The type of its elements.
+        element: String,
+        /// The pattern that was declared.
+        access: Access,
+        /// The lines of the source that set it to the bits of a float.
+        excerpt: String,
     },
     /// The binding's elements can't be combined.
     #[error("`{name}` is made of `{element}`, which can't be `{access}`: {}", combinable(*access))]
@@ -509,6 +526,7 @@ impl Kernel {
             // Another entry point may bind less: a declaration of what it doesn't bind is dropped.
             if let Some(place) = bindings.iter().position(|binding| binding.name == *name) {
                 check(&bindings[place], *access)?;
+                self.check_bits((&module, &info, entry), &bindings[place], *access)?;
                 patterns[place] = Some(*access);
             }
         }
@@ -526,6 +544,37 @@ impl Kernel {
             has_native: self.native.is_some(),
             proofs: Arc::default(),
         })
+    }
+
+    /// Refuses to add integers that are the bits of floats.
+    fn check_bits(
+        &self,
+        (module, info, entry): (&Module, &ModuleInfo, usize),
+        binding: &Binding,
+        access: Access,
+    ) -> Result<(), KernelError> {
+        if access != Access::Accumulate(Combine::Add)
+            || binding.layout.element.word == Some(Word::F32)
+        {
+            return Ok(());
+        }
+        let is_it = |variable: &naga::GlobalVariable| {
+            let place = variable.binding.as_ref();
+            place.is_some_and(|at| (at.group, at.binding) == (binding.group, binding.binding))
+        };
+        let mut variables = module.global_variables.iter();
+        let found = variables.find_map(|(handle, variable)| {
+            is_it(variable).then(|| exchange::of_floats(module, info, entry, handle))?
+        });
+        match found {
+            None => Ok(()),
+            Some(place) => Err(KernelError::AccumulatesBits {
+                name: binding.name.clone(),
+                element: binding.layout.element.type_name.clone(),
+                access,
+                excerpt: excerpt(&self.source, place),
+            }),
+        }
     }
 
     /// The 128-bit FNV-1a hash of the source, the entry point, the constants and the workgroup.

@@ -358,6 +358,68 @@ fn sums_of_64_bits_are_neither_accumulated_nor_split_unasked() {
 }
 
 #[test]
+fn integers_that_are_the_bits_of_floats_are_not_added() {
+    let sum = |body: &str| {
+        let kernel = Kernel::from_wgsl(&format!(
+            "@group(0) @binding(0) var<storage, read_write> sums: array<atomic<u32>>;
+             @group(0) @binding(1) var<storage, read> x: array<f32>;
+             fn added(old: u32, to: f32) -> u32 {{ return bitcast<u32>(bitcast<f32>(old) + to); }}
+             fn add(i: u32, to: f32) {{
+                 let sum = &sums[i];
+                 var old = atomicLoad(sum);
+                 loop {{
+                     let got = atomicCompareExchangeWeak(sum, old, added(old, to));
+                     if got.exchanged {{ break; }}
+                     old = got.old_value;
+                 }}
+             }}
+             @compute @workgroup_size(64)
+             fn main(@builtin(global_invocation_id) id: vec3<u32>) {{ let i = id.x % 4u; {body} }}"
+        ));
+        kernel.expect("it is valid")
+    };
+    let add = Access::Accumulate(Combine::Add);
+    for body in [
+        "loop {
+            let old = atomicLoad(&sums[i]);
+            let next = bitcast<u32>(bitcast<f32>(old) + x[id.x]);
+            if atomicCompareExchangeWeak(&sums[i], old, next).exchanged { break; }
+        }",
+        "var done = false;
+        while !done {
+            var old = atomicLoad(&sums[0]);
+            var next = old;
+            next = bitcast<u32>(x[id.x] + bitcast<f32>(old));
+            done = atomicCompareExchangeWeak(&sums[0], old, next).exchanged;
+        }",
+        "add(i, x[id.x]);",
+    ] {
+        let refused = sum(body).access("sums", add).unwrap_err();
+        assert!(
+            matches!(refused, KernelError::AccumulatesBits { .. }),
+            "{body}: {refused}"
+        );
+        assert!(
+            refused.to_string().contains("atomicCompareExchangeWeak("),
+            "{refused}"
+        );
+        // The least of such bits may be what is meant.
+        let least = sum(body).access("sums", Access::Accumulate(Combine::Min));
+        assert!(least.is_ok(), "{body}");
+    }
+    for body in [
+        "atomicAdd(&sums[i], bitcast<u32>(x[id.x]));",
+        "loop {
+            let old = atomicLoad(&sums[i]);
+            if atomicCompareExchangeWeak(&sums[i], old, old + u32(x[id.x])).exchanged { break; }
+        }",
+    ] {
+        let taken = sum(body).access("sums", add);
+        assert!(taken.is_ok(), "{body}: {taken:?}");
+    }
+}
+
+#[test]
 fn a_value_of_the_wrong_size_names_the_member() {
     let kernel = stencil();
     let step = binding(&kernel, "step");

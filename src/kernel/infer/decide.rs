@@ -411,6 +411,8 @@ impl Machine<'_> {
                         invocation: id,
                         element,
                         allowed: pieces.first().copied().unwrap_or_default(),
+                        units: extents[slowest],
+                        elements: touched.len,
                     });
                 }
             }

@@ -160,9 +160,9 @@ impl fmt::Display for Obstacle {
 /// A declared pattern, and an invocation that touches what it doesn't give to the invocation's workgroup.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{name}` is declared `{access}`, but invocation ({}, {}, {}) {} element {element}, and the elements of its \
+    "`{name}` is declared `{access}`{}, but invocation ({}, {}, {}) {} element {element}, and the elements of its \
      workgroup are {allowed}; declare another pattern, or none, so that one is proven\n{excerpt}",
-    invocation[0], invocation[1], invocation[2], if *writes { "writes" } else { "reads" }
+    shares(*access, *units, *elements), invocation[0], invocation[1], invocation[2], if *writes { "writes" } else { "reads" }
 )]
 #[non_exhaustive]
 pub struct Contradicted {
@@ -178,6 +178,10 @@ pub struct Contradicted {
     pub element: u64,
     /// The elements that the pattern gives to its workgroup.
     pub allowed: Span,
+    /// The extent of the range's slowest dimension.
+    pub units: u64,
+    /// How many elements there are for these.
+    pub elements: u64,
     /// The line that does it, from one.
     pub line: u32,
     /// The lines of the source around it.
@@ -192,6 +196,21 @@ pub(crate) struct Contradiction {
     pub(crate) invocation: [u64; 3],
     pub(crate) element: u64,
     pub(crate) allowed: Span,
+    pub(crate) units: u64,
+    pub(crate) elements: u64,
+}
+
+/// How a pattern shares elements among units, where each gets several: a range may be shorter than was thought.
+fn shares(access: Access, units: u64, elements: u64) -> String {
+    match access {
+        Access::OneToOne | Access::Neighborhood(_) | Access::Wrapped(_) if elements > units => {
+            let each = elements / units.max(1);
+            format!(
+                ", by which each of the range's {units} units has {each} of the {elements} elements"
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// What is bound to a variable, as far as indices depend on it.
@@ -407,6 +426,8 @@ impl Facts {
             invocation: found.invocation,
             element: found.element,
             allowed: found.allowed,
+            units: found.units,
+            elements: found.elements,
             line,
             excerpt: text,
         }))
