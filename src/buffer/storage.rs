@@ -110,6 +110,29 @@ impl Storage {
         unsafe { std::slice::from_raw_parts_mut(start, span.len() as usize) }
     }
 
+    /// All bytes, allocated and zeroed if they weren't yet, for whoever is the only one to hold the buffer.
+    ///
+    /// ```
+    /// use divvy::buffer::Storage;
+    /// use divvy::id::BufferId;
+    ///
+    /// // A device's own memory of a buffer may be a `Storage` as well.
+    /// let mut own = Storage::new(BufferId(7), 16);
+    /// own.bytes_mut()?[..4].copy_from_slice(&1_u32.to_le_bytes());
+    /// assert_eq!(own.bytes_mut()?[..5], [1, 0, 0, 0, 0]);
+    /// # Ok::<(), divvy::buffer::OutOfHostMemory>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Storage::allocate`].
+    pub fn bytes_mut(&mut self) -> Result<&mut [u8], OutOfHostMemory> {
+        self.allocate()?;
+        let all = Span::new(0, self.bytes);
+        // SAFETY: `self` is borrowed exclusively for as long as the slice lives, so nobody else has the bytes.
+        Ok(unsafe { self.write(all) })
+    }
+
     /// The address of the span's first byte. Whoever goes by it keeps to the rules of [`Storage::read`] and
     /// [`Storage::write`].
     pub(crate) fn pointer(&self, span: Span) -> *mut u8 {
