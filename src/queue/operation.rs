@@ -267,6 +267,17 @@ impl Operation {
         }
     }
 
+    /// Whether the chunks that have ended well are all of the dispatch, if it is one.
+    pub(crate) fn is_covered(&self) -> bool {
+        match &self.request {
+            Request::Dispatch(dispatch) => {
+                let done: u64 = self.done.iter().map(|span| span.len()).sum();
+                done == dispatch.extent()
+            }
+            Request::Read(..) | Request::Write(..) => true,
+        }
+    }
+
     /// The units of a dispatch that no chunk has done.
     pub(crate) fn left(&self, extent: u64) -> Vec<Span> {
         let mut done = self.done.clone();

@@ -19,7 +19,11 @@ const TELLING_OVERHEADS: f64 = 4.0;
 impl State {
     pub(super) fn finish_if_done(&mut self, id: OperationId) {
         let is_done = self.operations.get(&id).is_some_and(|operation| {
-            operation.unfinished == 0 && operation.handout.is_none() && !self.waiting.contains(&id)
+            // A chunk that failed is neither unfinished nor done until everything is planned anew.
+            operation.unfinished == 0
+                && operation.handout.is_none()
+                && operation.is_covered()
+                && !self.waiting.contains(&id)
         });
         if !is_done || (self.recovering && self.operations[&id].error.is_some()) {
             return;
