@@ -11,7 +11,7 @@ use super::operation::{Completion, Request};
 use super::report::Report;
 use super::state::{Private, State};
 use crate::buffer::Storage;
-use crate::device::cpu::combine;
+use crate::device::cpu::{combine, said};
 use crate::device::{Bound, Device, DeviceError, Run, Task, Timing};
 use crate::error::Result;
 use crate::id::{BufferId, CommandId, DeviceId, MemoryId};
@@ -21,6 +21,7 @@ use crate::range::Chunk;
 use crate::span::Span;
 use crate::trace::Recorder;
 use smallvec::SmallVec;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -310,7 +311,11 @@ impl Shared {
         let _back = GiveBack(self, index);
         let frees: Vec<_> = work.frees.into_iter().map(Task::Free).collect();
         if !frees.is_empty() {
-            self.devices[index].execute(&frees, &mut |_, _| ());
+            // What it says to that changes nothing; if it panics it will be told so by the next task.
+            let device = &self.devices[index];
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                device.execute(&frees, &mut |_, _| ());
+            }));
         }
         self.execute(index, work.steps);
     }
@@ -458,7 +463,13 @@ impl Shared {
             let tasks: Vec<Task> = steps.iter().map(|step| step.task.clone()).collect();
             let mut error: Option<DeviceError> = None;
             let mut has_failed = false;
-            device.execute(&tasks, &mut |i, result| {
+            let mut answered = 0;
+            let mut answer = |i: usize, result: Result<Timing, DeviceError>| {
+                // An answer that comes before its time can't be true.
+                if i != answered {
+                    return;
+                }
+                answered += 1;
                 let step = &steps[i];
                 if let (Some(trace), Ok(timing)) = (&self.trace, &result) {
                     trace.add(index, &step.name, Instant::now(), timing.seconds);
@@ -482,7 +493,13 @@ impl Shared {
                 let mut inner = self.lock();
                 inner.state.ended(command, result);
                 self.notify(&inner);
-            });
+            };
+            // Devices are written elsewhere, too: one that breaks its word must not leave anyone waiting.
+            let worked = catch_unwind(AssertUnwindSafe(|| device.execute(&tasks, &mut answer)));
+            if answered < tasks.len() {
+                self.silent(index, &steps, worked);
+                has_failed = true;
+            }
             if has_failed {
                 // What came after the cut isn't begun either.
                 for command in rest.iter().filter_map(|step| step.ends) {
@@ -493,6 +510,24 @@ impl Shared {
             }
             steps = rest;
         }
+    }
+
+    /// Ends the commands that a device came back from without an answer. It is taken for lost: nobody knows what it did.
+    fn silent(&self, index: usize, steps: &[Step], worked: std::thread::Result<()>) {
+        let message = match worked {
+            Ok(()) => "it came back with tasks that it hadn't answered".to_owned(),
+            Err(payload) => format!("it panicked: {}", said(&*payload)),
+        };
+        let lost = DeviceError::Lost {
+            device: self.devices[index].info().name.clone(),
+            message,
+        };
+        let mut inner = self.lock();
+        for command in steps.iter().filter_map(|step| step.ends) {
+            // Those that were answered have ended, and stay what they are.
+            inner.state.ended(command, Err(lost.clone()));
+        }
+        self.notify(&inner);
     }
 }
 
