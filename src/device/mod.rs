@@ -7,11 +7,13 @@
 
 pub mod cpu;
 pub mod gpu;
+mod lend;
 pub mod virtual_device;
 
 pub(crate) use cpu::CheckedCpu;
 pub use cpu::CpuDevice;
 pub use gpu::GpuDevice;
+pub use lend::{Lent, lend_in_order};
 pub use virtual_device::VirtualDevice;
 
 use crate::buffer::Storage;
@@ -36,6 +38,8 @@ pub enum DeviceKind {
     SoftwareGpu,
     /// A device that follows a script, for tests and simulations.
     Virtual,
+    /// A device that was written elsewhere and is none of these: an accelerator, a machine across the network.
+    Other,
 }
 
 /// Where a device computes.
@@ -50,7 +54,8 @@ pub enum Home {
 /// What is known of a device before it has done anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// A name for people, and for choosing devices: `cpu`, or what the driver says.
+    /// A name for people, and for choosing devices: `cpu`, or what the driver says. No two devices of a runtime have the
+    /// same.
     pub name: String,
     /// What kind of processor it is.
     pub kind: DeviceKind,
@@ -70,15 +75,61 @@ impl DeviceInfo {
     }
 }
 
-/// A device of the runtime.
+/// A device of the runtime: copies bytes and runs chunks of kernels, as it is told.
 ///
-/// Calls come from one thread, the device's stream, except for [`Device::info`] and [`Device::accepts`].
+/// A runtime takes any device, in this crate or elsewhere, by [`Builder::device`](crate::Builder::device). What follows is
+/// all that is asked of one. Each rule in **bold** is a rule of the crate `divvy-conformance`, which checks it on any
+/// device, and whose cases run kernels on it, alone and split with others. `examples/own_device` is a whole device on a
+/// thread and in a memory of its own, without a line of unsafe code; [`VirtualDevice`] is one inside this crate.
+///
+/// # What a device can rely on
+///
+/// - **Tasks are valid.** Bindings, sizes, patterns and limits were checked when the dispatch was bound; a device that was
+///   asked [`Device::accepts`] and said no is never given the kernel.
+/// - **Its bytes are its own.** From the call of [`Device::execute`] until a task is answered, nobody writes what the task
+///   reads, and nobody touches what it writes. Other devices may be at work on other bytes of the same buffers.
+/// - **One call at a time.** [`Device::execute`] is never called while it runs, but from any thread: whoever waits for an
+///   idle device drives it. [`Device::info`] and [`Device::accepts`] may be called from any thread at any time.
+///
+/// # What is asked of it
+///
+/// - *It says the same of itself always.* [`Device::info`] is the same from first to last, with a name. Where the device
+///   says that it is at [`Home::Host`], kernels compute in the host's memory of a buffer ([`Storage::allocate`] it first),
+///   and uploads, downloads and frees are nothing to do.
+/// - *Every task is answered once and in order*, before [`Device::execute`] returns. An answer says that the task has
+///   ended, not that it was queued: what was downloaded is in the host's memory, and what was uploaded is read no more.
+///   A device that panics, or returns without an answer to each, is taken for lost.
+/// - *A task sees what those before it did*, in the same call and in all before. What a run wrote stays in the device's
+///   memory until it is overwritten or freed.
+/// - *Any thread may drive it*, one at a time.
+/// - *Copies touch the bytes that are named* and no others: those beside them may be newer, on either side.
+/// - *Memory starts zeroed, and again after a free.* It is allocated when a task first names a buffer. The id of a buffer
+///   is never used again, but its memory may be.
+/// - *A fill sets every word* of the buffer.
+/// - *A chunk is its own part of the whole.* A run does the invocations of [`Chunk::units`](crate::Chunk), and those past
+///   the range that fill its last workgroup, each once. `global_invocation_id`, `workgroup_id`, `num_workgroups` and
+///   `arrayLength` are those of the undivided dispatch; [`rebase`](crate::kernel::rebase) rewrites a module to have it so.
+///   It may be cut further only where [`Run::is_divisible`].
+/// - *What accumulates adds to what is there.* A buffer of the pattern [`Access::Accumulate`] is bound to a private copy, or
+///   to the buffer itself: the device combines into it, and needn't know which.
+/// - *Nothing is begun behind a failure.* After a task that fails, those behind it in the call are answered with
+///   [`DeviceError::NotBegun`]. What the failed one was to write may be anything; all else stays. The next call is a new
+///   beginning. [`in_order`] and [`lend_in_order`] do that for a device that does one task after another.
+///
+/// # When it fails
+///
+/// [`DeviceError::Lost`] says that the device and all that its memory held are gone: it is never called again, its chunks
+/// are run elsewhere, and elements that only it had are lost to whoever asks for them. A lost device answers with it at
+/// once and waits for nothing. After every other error the device goes on, only without the dispatch that failed:
+/// [`DeviceError::OutOfMemory`], [`DeviceError::Refused`] at a run, and [`DeviceError::Failed`] for the rest.
+/// [`DeviceError::Panicked`] ends the dispatch, as the kernel would do the same everywhere.
 pub trait Device: fmt::Debug + Send + Sync {
     /// What is known of the device. **Must** be implemented, and never change.
     fn info(&self) -> &DeviceInfo;
 
     /// Whether the device can run the kernel. **Must** be implemented; **may** compile the kernel, and should then keep
-    /// the result. Asked once for each kernel before its first chunk.
+    /// the result, by [`Facts::key`](crate::kernel::Facts::key). Asked before the first chunk of each kernel, and answered
+    /// the same each time.
     ///
     /// # Errors
     ///
@@ -87,11 +138,8 @@ pub trait Device: fmt::Debug + Send + Sync {
 
     /// Does the tasks, in order, and calls `done` with the index of each as it ends. **Must** be implemented.
     ///
-    /// Returns when every task has ended. After one that fails, those behind it are not begun and end with
-    /// [`DeviceError::NotBegun`]; [`in_order`] does that for a device that does one task after another. A lost device
-    /// doesn't wait for what will never come.
-    /// Memory is allocated when a task first names a buffer, and starts zeroed. Tasks of one call **may** be submitted
-    /// together, so long as each sees what those before it wrote.
+    /// Tasks of one call **may** be submitted together, so long as each sees what those before it wrote; what waits for
+    /// one of them goes on when it is answered, so an early answer is worth more than a batch.
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>));
 }
 

@@ -256,6 +256,22 @@ impl Kernel {
         &self.source
     }
 
+    /// The overrides that were set by [`Kernel::constant`], by name, or by `@id` where they have one: with the source and the
+    /// entry point all that it takes to make the kernel again elsewhere.
+    ///
+    /// ```
+    /// use divvy::Kernel;
+    ///
+    /// let kernel = Kernel::from_wgsl("override N: u32; @compute @workgroup_size(N) fn main() {}")?;
+    /// let kernel = kernel.constant("N", 64)?;
+    /// assert_eq!(kernel.constants().collect::<Vec<_>>(), [("N", 64.0)]);
+    /// # Ok::<(), divvy::KernelError>(())
+    /// ```
+    pub fn constants(&self) -> impl Iterator<Item = (&str, f64)> {
+        let set = self.constants.iter();
+        set.map(|(name, value)| (name.as_str(), *value))
+    }
+
     /// The names of the compute entry points.
     fn entries(&self) -> Vec<String> {
         let entries = self.parsed.0.entry_points.iter();
