@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&str] = &[
     "message", "stack", "id", "span", "range", "interval", "system", "trace", "kernel", "check",
     "lanes", "buffer", "split", "profile", "device", "plan", "error", "queue", "simulate",
-    "runtime",
+    "runtime", "guide",
 ];
 
 /// Outside crates, and the only folders that may name them.
