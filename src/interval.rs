@@ -15,6 +15,19 @@ const MOST: usize = 32;
 /// changing a span costs the runs that it touches and a few moves within their blocks, however many runs there are; that a
 /// block is cut in two or emptied is rare. Once the storage has grown to the largest number of runs seen, no operation
 /// allocates for itself.
+///
+/// ```
+/// use divvy::Span;
+/// use divvy::interval::IntervalMap;
+///
+/// let mut map = IntervalMap::new(100, "host");
+/// map.insert(Span::new(20, 50), "gpu");
+/// map.update(Span::new(40, 60), |_, value| *value = "both");
+/// let runs: Vec<_> = map.overlapping(Span::new(10, 55)).collect();
+/// assert_eq!(runs[0], (Span::new(10, 20), &"host"));
+/// assert_eq!(runs[1], (Span::new(20, 40), &"gpu"));
+/// assert_eq!(runs[2], (Span::new(40, 55), &"both"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct IntervalMap<V> {
     len: u64,

@@ -175,6 +175,18 @@ struct Stored {
 }
 
 /// Measured rates and costs.
+///
+/// ```
+/// use divvy::profile::{Key, Profile};
+///
+/// let mut profile = Profile::default();
+/// let key = Key::new(0x5a_c5b7, 1 << 20);
+/// for rate in [1.0e9, 1.1e9, 40.0e9] {
+///     profile.add_rate(key, "gpu (driver 7)", rate);
+/// }
+/// // A spike moves no median.
+/// assert_eq!(profile.rate(key, "gpu (driver 7)"), Some(1.1e9));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// By device, so that looking one up needs no key to be put together.

@@ -131,6 +131,17 @@ impl fmt::Debug for Range {
 }
 
 /// The part of a dispatch that one device runs: whole layers of the range along its slowest dimension.
+///
+/// ```
+/// use divvy::{Chunk, Range, Span};
+///
+/// // The second half of an image of 640 x 480, computed in workgroups of 8 x 8.
+/// let whole = Chunk::whole(Range::from([640, 480]), [8, 8, 1]);
+/// let half = Chunk { units: Span::new(240, 480), ..whole };
+/// assert_eq!(half.invocations(), 640 * 240);
+/// assert_eq!(half.first_workgroup([8, 8, 1]), [0, 30, 0]);
+/// assert_eq!(half.workgroups([8, 8, 1]), [80, 30, 1]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// The undivided range.

@@ -7,6 +7,15 @@
 use std::fmt;
 
 /// The half-open range `start..end`.
+///
+/// ```
+/// use divvy::Span;
+///
+/// let rows = Span::new(20, 50);
+/// assert_eq!(rows.grown(1, Span::new(0, 100)), 19..51); // with a halo
+/// assert_eq!(rows.scaled(640), 12_800..32_000); // in elements
+/// assert!(!rows.overlaps(Span::new(50, 60)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Span {
     /// The first index inside.

@@ -48,6 +48,24 @@ pub struct LostSpan(
 );
 
 /// The coherence of one buffer: for each element, the memories that hold its newest value.
+///
+/// ```
+/// use divvy::Span;
+/// use divvy::buffer::Coherence;
+/// use divvy::id::MemoryId;
+///
+/// let gpu = MemoryId(1);
+/// let mut rows = Coherence::fresh(100);
+/// rows.written(MemoryId::HOST, Span::new(0, 60));
+/// rows.written(gpu, Span::new(60, 100));
+///
+/// // A chunk of the GPU from row 60 on, which reads a row on either side, lacks one of them.
+/// let mut missing = Vec::new();
+/// rows.missing(gpu, Span::new(59, 100), &mut missing).expect("nothing is lost");
+/// assert_eq!((missing[0].source, missing[0].span), (MemoryId::HOST, Span::new(59, 60)));
+/// rows.copied(gpu, Span::new(59, 60));
+/// assert_eq!(rows.count_missing(gpu, Span::new(59, 100)), 0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coherence {
     newest: IntervalMap<Newest>,

@@ -28,6 +28,23 @@ pub const MOST_FINDINGS: usize = 16;
 /// What was found in one dispatch.
 ///
 /// Its `Debug` is its text, so that an error that ends a program, or an `unwrap`, can be read.
+///
+/// ```
+/// use divvy::{Error, Fault, Kernel, Runtime};
+///
+/// let everyone = Kernel::from_wgsl(
+///     "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+///      @compute @workgroup_size(64)
+///      fn everyone(@builtin(global_invocation_id) id: vec3<u32>) { x[0] = id.x; }",
+/// )?;
+/// let runtime = Runtime::builder().checked(true).build()?;
+/// let x = runtime.buffer::<u32>(1)?;
+/// let result = runtime.dispatch(&everyone, 64).bind("x", &x).run();
+/// let Err(Error::Checked(findings)) = result else { panic!("all write one element") };
+/// assert_eq!((findings.entry.as_str(), findings.found.len(), findings.more), ("everyone", 1, 0));
+/// assert!(matches!(findings.found[0].fault, Fault::Race { .. }));
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Findings {

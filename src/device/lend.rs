@@ -54,7 +54,8 @@ pub enum Lent<'a> {
 /// It is for the tasks of the `execute` that it is called in, once, before any of them is answered: only then are the
 /// bytes free to be lent.
 ///
-/// See `examples/own_device` for a whole device.
+/// See [`guide::own_device`](crate::guide::own_device) for a whole device by it, and `examples/own_device` for one that runs any
+/// kernel.
 pub fn lend_in_order(
     tasks: &[Task],
     done: &mut dyn FnMut(usize, Result<Timing, DeviceError>),

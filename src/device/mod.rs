@@ -304,7 +304,28 @@ pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Does tasks one after another with `one`, up to the first that fails: [`Device::execute`] for devices that have no
-/// better way.
+/// better way. [`lend_in_order`] lends the bytes of copies as well.
+///
+/// ```
+/// use divvy::device::{DeviceError, Task, Timing, in_order};
+/// use divvy::id::BufferId;
+///
+/// let tasks = [1, 2, 3].map(|id| Task::Free(BufferId(id)));
+/// let mut answers = Vec::new();
+/// in_order(
+///     &tasks,
+///     &mut |i, answer| answers.push((i, answer)),
+///     |task| match task {
+///         Task::Free(BufferId(2)) => {
+///             let (device, message) = ("mine".to_owned(), "it sticks".to_owned());
+///             Err(DeviceError::Failed { device, message })
+///         }
+///         _ => Ok(Timing::default()),
+///     },
+/// );
+/// assert!(answers[0].1.is_ok() && answers[1].1.is_err());
+/// assert_eq!(answers[2], (2, Err(DeviceError::NotBegun)));
+/// ```
 pub fn in_order(
     tasks: &[Task],
     done: &mut dyn FnMut(usize, Result<Timing, DeviceError>),

@@ -102,6 +102,32 @@ impl Script {
 }
 
 /// A device that follows a [`Script`].
+///
+/// ```
+/// use divvy::device::VirtualDevice;
+/// use divvy::device::virtual_device::Script;
+/// use divvy::{Kernel, Runtime};
+///
+/// // It is gone at the first thing that it is told to do.
+/// let script = Script { lost_at: Some(0), ..Script::default() };
+/// let runtime = Runtime::builder()
+///     .device(VirtualDevice::new("frail", script))
+///     .devices("cpu")
+///     .without_profile_dir()
+///     .build()?;
+/// # let count = Kernel::from_wgsl(
+/// #     "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+/// #      @compute @workgroup_size(64)
+/// #      fn count(@builtin(global_invocation_id) id: vec3<u32>) {
+/// #          if id.x < arrayLength(&x) { x[id.x] += id.x; }
+/// #      }",
+/// # )?;
+/// let x = runtime.buffer::<u32>(10_000)?;
+/// let report = runtime.dispatch(&count, 10_000).bind("x", &x).run()?;
+/// assert!(report.devices[0].left_out.is_some());
+/// assert!(runtime.read(&x)?.iter().enumerate().all(|(i, x)| *x as usize == i));
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct VirtualDevice {
     info: DeviceInfo,

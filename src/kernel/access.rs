@@ -13,6 +13,17 @@ use std::fmt;
 ///
 /// A buffer belongs to a range as rows belong to an image: its length divided by the extent of the range's slowest
 /// dimension is the number of elements that one unit of that dimension owns.
+///
+/// [`guide::patterns`](crate::guide::patterns) has a kernel for each.
+///
+/// ```
+/// use divvy::{Access, Span};
+///
+/// // Of an image of 100 rows with 640 pixels each, rows 20 to 50 and one on either side.
+/// let rows = Access::Neighborhood(1).elements(Span::new(20, 50), 100, 100 * 640)?;
+/// assert_eq!(rows, 19 * 640..51 * 640);
+/// # Ok::<(), divvy::kernel::Uneven>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Each unit of the slowest dimension touches the elements it owns and no others. May be read and written.
@@ -94,6 +105,19 @@ impl Strided {
 pub type Pieces = SmallVec<[Span; 2]>;
 
 /// The operations that [`Access::Accumulate`] combines values with.
+///
+/// ```
+/// use divvy::{Access, Combine, Kernel};
+///
+/// let kernel = Kernel::from_wgsl(
+///     "@group(0) @binding(0) var<storage, read_write> least: array<atomic<u32>>;
+///      @compute @workgroup_size(64)
+///      fn main(@builtin(global_invocation_id) id: vec3<u32>) { atomicMin(&least[0], id.x); }",
+/// )?;
+/// // What is declared here would be proven as well.
+/// kernel.access("least", Access::Accumulate(Combine::Min))?;
+/// # Ok::<(), divvy::KernelError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Combine {
     /// The sum; wrapping for integers.

@@ -177,6 +177,21 @@ impl Kernel {
 
     /// Chooses the entry point.
     ///
+    /// ```
+    /// use divvy::{Kernel, KernelError};
+    ///
+    /// let kernel = Kernel::from_wgsl(
+    ///     "override WIDTH: u32;
+    ///      @group(0) @binding(0) var<storage, read_write> x: array<u32>;
+    ///      @compute @workgroup_size(WIDTH) fn first() { x[0] = WIDTH; }
+    ///      @compute @workgroup_size(WIDTH) fn second() { x[1] = WIDTH; }",
+    /// )?;
+    /// assert!(matches!(kernel.facts(), Err(KernelError::SeveralEntries { .. })));
+    /// let kernel = kernel.entry("second")?.constant("WIDTH", 32)?;
+    /// assert_eq!(kernel.facts()?.workgroup, [32, 1, 1]);
+    /// # Ok::<(), KernelError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none of this name, or it binds something unsupported, or a pattern was declared that it doesn't

@@ -30,6 +30,37 @@ pub(crate) enum Slot<'a> {
 /// The body of a kernel is called for many parts of the range, on many threads. It works on the units
 /// [`Body::units`] of the range's slowest dimension and on all of the others.
 ///
+/// ```
+/// use divvy::{Access, Kernel, Runtime};
+///
+/// let blur = Kernel::from_wgsl(
+///     "@group(0) @binding(0) var<uniform> weight: u32;
+///      @group(0) @binding(1) var<storage, read> old: array<u32>;
+///      @group(0) @binding(2) var<storage, read_write> next: array<u32>;
+///      @compute @workgroup_size(64)
+///      fn blur(@builtin(global_invocation_id) id: vec3<u32>) {
+///          let last = arrayLength(&old) - 1u;
+///          if id.x > last { return; }
+///          next[id.x] = weight * old[id.x] + old[min(id.x + 1u, last)];
+///      }",
+/// )?
+/// .access("old", Access::Neighborhood(1))?
+/// .native(|body| {
+///     let weight: u32 = body.value("weight");
+///     let (old, mut next) = (body.read::<u32>("old"), body.write::<u32>("next"));
+///     let last = body.range().extents()[0] as usize - 1;
+///     for i in body.units() {
+///         next[i] = weight * old[i] + old[(i + 1).min(last)];
+///     }
+/// });
+/// let runtime = Runtime::builder().devices("cpu").build()?;
+/// let old = runtime.buffer_from(&[1_u32, 2, 3])?;
+/// let next = runtime.buffer::<u32>(3)?;
+/// runtime.dispatch(&blur, 3).value("weight", 10_u32).bind("old", &old).bind("next", &next).run()?;
+/// assert_eq!(runtime.read(&next)?, [12, 23, 33]);
+/// # Ok::<(), divvy::Error>(())
+/// ```
+///
 /// # Panics
 ///
 /// Its methods panic when a name or a type isn't the kernel's; the panic comes back as the error of the dispatch.
@@ -172,6 +203,30 @@ fn cast_mut<'a, T: Pod>(name: &str, bytes: &'a mut [u8]) -> &'a mut [T] {
 ///
 /// Indexing takes the element's index in the whole buffer, as in the WGSL; the view dereferences to the slice of the
 /// elements it shows, which starts at [`View::first`].
+///
+/// ```
+/// use divvy::{Kernel, Runtime};
+///
+/// let copy = Kernel::from_wgsl(
+///     "@group(0) @binding(0) var<storage, read> x: array<u32>;
+///      @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+///      @compute @workgroup_size(64)
+///      fn copy(@builtin(global_invocation_id) id: vec3<u32>) {
+///          if id.x < arrayLength(&y) { y[id.x] = x[id.x]; }
+///      }",
+/// )?
+/// .native(|body| {
+///     let (x, mut y) = (body.read::<u32>("x"), body.write::<u32>("y"));
+///     // The part of `y` that this call is to write, as a slice; `x` is there in full.
+///     let own = y.first()..y.first() + y.len();
+///     y.copy_from_slice(&x.as_slice()[own]);
+/// });
+/// let runtime = Runtime::builder().devices("cpu").build()?;
+/// let (x, y) = (runtime.buffer_from(&[5_u32; 1000])?, runtime.buffer::<u32>(1000)?);
+/// runtime.dispatch(&copy, 1000).bind("x", &x).bind("y", &y).run()?;
+/// assert_eq!(runtime.read(&y)?, [5; 1000]);
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T> {
     first: usize,

@@ -59,6 +59,27 @@ impl Comparison {
 }
 
 /// What became of a dispatch.
+///
+/// ```
+/// use divvy::{Kernel, Runtime};
+///
+/// let runtime = Runtime::builder().devices("cpu").build()?;
+/// # let count = Kernel::from_wgsl(
+/// #     "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+/// #      @compute @workgroup_size(64)
+/// #      fn count(@builtin(global_invocation_id) id: vec3<u32>) {
+/// #          if id.x < arrayLength(&x) { x[id.x] += id.x; }
+/// #      }",
+/// # )?;
+/// let x = runtime.buffer::<u32>(1000)?;
+/// let report = runtime.dispatch(&count, 1000).bind("x", &x).run()?;
+/// println!("{report}"); // for people: a line for each device
+/// assert_eq!((report.entry.as_str(), report.range.as_str()), ("count", "1000"));
+/// let cpu = &report.devices[0];
+/// assert_eq!((cpu.device.as_str(), cpu.share, cpu.invocations), ("cpu", 1.0, 1000));
+/// assert_eq!(report.bytes_moved(), 0); // the CPU computes in the host's memory
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// The kernel's entry point.

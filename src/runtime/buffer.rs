@@ -22,6 +22,21 @@ use std::sync::Arc;
 /// Elements that live wherever they were computed last, and are copied only where they are needed.
 ///
 /// A cheap handle: clones are the same buffer. When the last one goes, the memory is given back.
+///
+/// ```
+/// use divvy::Runtime;
+///
+/// let runtime = Runtime::builder().devices("cpu").build()?;
+/// let x = runtime.buffer_from(&[1_u32, 2, 3, 4])?;
+/// let same = x.clone();
+/// runtime.write_range(&same, 2, &[30, 40])?;
+/// assert_eq!(runtime.read_range(&x, 1..4)?, [2, 30, 40]);
+///
+/// let mut all = [0; 4];
+/// runtime.read_into(&x, &mut all)?;
+/// assert_eq!(all, [1, 2, 30, 40]);
+/// # Ok::<(), divvy::Error>(())
+/// ```
 pub struct Buffer<T> {
     hold: Arc<Hold>,
     len: usize,

@@ -21,6 +21,22 @@ use std::time::Duration;
 use std::{env, io};
 
 /// Sets a [`Runtime`] up; see [`Runtime::builder`].
+///
+/// ```
+/// use divvy::device::VirtualDevice;
+/// use divvy::{Policy, Runtime};
+///
+/// let runtime = Runtime::builder()
+///     .device(VirtualDevice::new("mine", Default::default()))
+///     .devices("cpu")
+///     .threads(2)
+///     .split(Policy::Guided)
+///     .without_profile_dir()
+///     .build()?;
+/// let names: Vec<_> = runtime.devices().map(|device| device.name.as_str()).collect();
+/// assert_eq!(names, ["mine", "cpu"]);
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Builder {
     devices: Option<String>,

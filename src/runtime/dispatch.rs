@@ -21,6 +21,31 @@ use std::any::type_name;
 use std::sync::Arc;
 
 /// A dispatch to be bound and run; see [`Runtime::dispatch`].
+///
+/// ```
+/// use divvy::{Error, Kernel, Runtime};
+///
+/// let runtime = Runtime::builder().devices("cpu").build()?;
+/// let scale = Kernel::from_wgsl(
+///     "struct Scale { factor: f32, offset: f32 }
+///      @group(0) @binding(0) var<uniform> scale: Scale;
+///      @group(0) @binding(1) var<storage, read_write> x: array<f32>;
+///      @compute @workgroup_size(8, 8)
+///      fn scaled(@builtin(global_invocation_id) id: vec3<u32>) {
+///          let i = id.y * 16u + id.x;
+///          if i < arrayLength(&x) { x[i] = scale.factor * x[i] + scale.offset; }
+///      }",
+/// )?;
+/// let x = runtime.buffer_from(&[1.0_f32; 16 * 10])?;
+///
+/// // What is missing or doesn't fit is said before anything runs.
+/// let error = runtime.dispatch(&scale, [16, 10]).bind("x", &x).run().unwrap_err();
+/// assert!(matches!(error, Error::Unbound { names } if names == ["scale"]));
+///
+/// runtime.dispatch(&scale, [16, 10]).value("scale", [3.0_f32, 0.5]).bind("x", &x).run()?;
+/// assert_eq!(runtime.read(&x)?, [3.5; 160]);
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a dispatch does nothing until it is run or submitted"]
 pub struct DispatchBuilder<'a> {
@@ -413,6 +438,26 @@ fn check_aliases(touches: &mut Vec<Touch>, names: &[&str]) -> Result<()> {
 }
 
 /// A dispatch under way.
+///
+/// ```
+/// use divvy::{Kernel, Runtime};
+///
+/// let runtime = Runtime::builder().devices("cpu").build()?;
+/// # let count = Kernel::from_wgsl(
+/// #     "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+/// #      @compute @workgroup_size(64)
+/// #      fn count(@builtin(global_invocation_id) id: vec3<u32>) {
+/// #          if id.x < arrayLength(&x) { x[id.x] += id.x; }
+/// #      }",
+/// # )?;
+/// let x = runtime.buffer::<u32>(1000)?;
+/// let first = runtime.dispatch(&count, 1000).bind("x", &x).submit()?;
+/// let second = runtime.dispatch(&count, 1000).bind("x", &x).submit()?; // after the first: it updates the same elements
+/// second.wait()?;
+/// assert!(first.is_done());
+/// assert_eq!(runtime.read_range(&x, 7..8)?, [14]);
+/// # Ok::<(), divvy::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Event {
     completion: Arc<Completion>,

@@ -64,6 +64,16 @@ pub fn alone(machine: &Machine, load: &Load, at: f64) -> Alone {
 ///
 /// Found by halving: within a time, each device in order takes as much as it can do, and the time is enough if nothing is
 /// left.
+///
+/// ```
+/// use divvy::simulate::{Load, Machine, Processor, alone, best_split};
+///
+/// let machine = Machine::new([Processor::cpu("cpu", 1e9), Processor::gpu("gpu", 3e9)]);
+/// let load = Load::new(1 << 24);
+/// let (seconds, chunks) = best_split(&machine, &load, 0.0);
+/// assert!((chunks[1].len() as f64 / load.extent as f64 - 0.75).abs() < 0.01);
+/// assert!(alone(&machine, &load, 0.0).seconds / seconds > 1.3);
+/// ```
 #[must_use]
 pub fn best_split(machine: &Machine, load: &Load, at: f64) -> (f64, Vec<Span>) {
     let devices = machine.processors.len();

@@ -8,6 +8,15 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How dispatches are split.
+///
+/// ```
+/// use divvy::Policy;
+///
+/// let policy: Policy = "fixed:0.25,0.75".parse()?;
+/// assert_eq!(policy, Policy::Fixed(vec![0.25, 0.75]));
+/// assert!("fixed:0,0".parse::<Policy>().is_err());
+/// # Ok::<(), divvy::split::UnknownPolicy>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Policy {
     /// By measured rates: calibrated by the first dispatch of a kernel, followed ever after.
