@@ -59,6 +59,20 @@ impl Tests {
                 Ok(Box::new(VirtualDevice::new("virtual", script)))
             }),
         ];
+        self.add("contract::the_trait_says_every_rule".to_owned(), || {
+            let trait_text = include_str!("../src/device/mod.rs").to_lowercase();
+            let words: Vec<&str> = trait_text
+                .split_whitespace()
+                .filter(|word| *word != "///")
+                .collect();
+            // Commas and stars are for people.
+            let text = words.join(" ").replace(['*', ','], "");
+            let is_told = |name: &str| text.contains(&name.replace('_', " "));
+            match rules().iter().find(|rule| !is_told(rule.name)) {
+                Some(rule) => Err(format!("`Device` doesn't say `{}`", rule.name).into()),
+                None => Ok(()),
+            }
+        });
         for rule in rules() {
             for (device, make) in makes {
                 let name = format!("contract::{}::{device}", rule.name);

@@ -78,7 +78,7 @@ impl DeviceInfo {
 /// A device of the runtime: copies bytes and runs chunks of kernels, as it is told.
 ///
 /// A runtime takes any device, in this crate or elsewhere, by [`Builder::device`](crate::Builder::device). What follows is
-/// all that is asked of one. Each rule in **bold** is a rule of the crate `divvy-conformance`, which checks it on any
+/// all that is asked of one. Each rule in *italics* is a rule of the crate `divvy-conformance`, which checks it on any
 /// device, and whose cases run kernels on it, alone and split with others. `examples/own_device` is a whole device on a
 /// thread and in a memory of its own, without a line of unsafe code; [`VirtualDevice`] is one inside this crate.
 ///
