@@ -7,6 +7,9 @@
 //! Invariant: the function that the user wrote isn't changed, and every invocation that runs it sees the builtins of the
 //! undivided dispatch.
 
+/// The crate whose modules these are, of the version that they are of.
+pub use naga;
+
 use super::Facts;
 use crate::range::Chunk;
 use naga::proc::Emitter;
@@ -115,6 +118,30 @@ impl Based {
 }
 
 /// Rewrites the kernel.
+///
+/// ```
+/// use divvy::kernel::rebase::{Based, rebase};
+/// use divvy::{Chunk, Kernel, Range, Span};
+///
+/// let kernel = Kernel::from_wgsl(
+///     "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+///      @compute @workgroup_size(64)
+///      fn main(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] = id.x; }",
+/// )?;
+/// let facts = kernel.facts()?;
+/// let whole = Chunk::whole(Range::from(1024), facts.workgroup);
+/// let half = Chunk { units: Span::new(512, 1024), ..whole };
+///
+/// let based = Based::new(&half, facts.workgroup).expect("it has few workgroups");
+/// let rebased = rebase(facts, based.fold);
+/// // For any of naga's writers, or for a compiler of one's own.
+/// assert_eq!(rebased.module.entry_points[0].name, "main");
+/// // What to dispatch, and what to put into the uniform that has been added.
+/// assert_eq!(based.dispatch, [8, 1, 1]);
+/// assert_eq!((rebased.group, rebased.binding), (0, 1));
+/// assert_eq!(bytemuck::bytes_of(&based.base)[..4], 8_u32.to_le_bytes());
+/// # Ok::<(), divvy::KernelError>(())
+/// ```
 #[must_use]
 pub fn rebase(facts: &Facts, fold: Fold) -> Rebased {
     let mut module = facts.module().clone();

@@ -272,7 +272,7 @@ impl Operation {
         match &self.request {
             Request::Dispatch(dispatch) => {
                 let done: u64 = self.done.iter().map(|span| span.len()).sum();
-                done == dispatch.extent()
+                done >= dispatch.extent()
             }
             Request::Read(..) | Request::Write(..) => true,
         }
