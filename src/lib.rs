@@ -20,7 +20,8 @@
 //!     let x = runtime.buffer_from(&vec![1.0_f32; n])?;
 //!     let y = runtime.buffer_from(&vec![2.0_f32; n])?;
 //!
-//!     let report = runtime.dispatch(&saxpy, n).value("a", 3.0_f32).bind("x", &x).bind("y", &y).run()?;
+//!     let dispatch = runtime.dispatch(&saxpy, n).value("a", 3.0_f32);
+//!     let report = dispatch.bind("x", &x).bind("y", &y).run()?;
 //!
 //!     assert!(runtime.read(&y)?.iter().all(|&y| y == 5.0));
 //!     println!("{report}"); // a line for each device: share, time, rate, bytes moved
