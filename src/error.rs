@@ -59,6 +59,16 @@ pub enum Error {
         /// Its size.
         bytes: usize,
     },
+    /// Bytes for a buffer that end within one of its elements.
+    #[error(
+        "{bytes} bytes end within an element of {element}; write a multiple of {element} bytes"
+    )]
+    PartOfElement {
+        /// How many bytes were given.
+        bytes: usize,
+        /// Bytes of an element.
+        element: usize,
+    },
     /// A buffer's length in bytes is beyond all bounds.
     #[error("a buffer of {len} elements of {bytes} bytes is larger than any memory")]
     TooLong {

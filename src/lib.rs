@@ -79,6 +79,6 @@ pub use error::{Error, Result};
 pub use kernel::{Access, Body, Combine, Kernel, KernelError, View, ViewMut};
 pub use queue::{Comparison, DeviceReport, Report};
 pub use range::{Chunk, Range};
-pub use runtime::{Buffer, Builder, DispatchBuilder, Event, Runtime};
+pub use runtime::{Buffer, Builder, DispatchBuilder, Event, RawBuffer, Runtime};
 pub use span::Span;
 pub use split::Policy;

@@ -7,11 +7,12 @@
 //! empty.
 
 use crate::split::{Density, Measured};
+use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Samples that a median is taken of: as few as keep out a spike, so that a change is followed soon.
 const RECENT: usize = 5;
@@ -23,8 +24,30 @@ const AGREED: f64 = 0.15;
 const DEPARTED: f64 = 0.25;
 /// Changes whenever the file's content or meaning does; files of another version are ignored.
 const VERSION: u32 = 2;
-const FILE: &str = "profile.json";
-const LOCK: &str = "profile.lock";
+/// The file of a profile in its folder.
+pub const FILE: &str = "profile.json";
+/// The file that is locked while another process may write there.
+pub const LOCK: &str = "profile.lock";
+
+/// Where profiles are kept unless a [`Builder`](crate::Builder) says otherwise: `DIVVY_PROFILE_DIR`, or a folder in the
+/// user's cache; nothing on a system that has neither.
+///
+/// ```
+/// let folder = divvy::profile::default_folder().expect("this system has caches");
+/// println!("{}", folder.join(divvy::profile::FILE).display());
+/// ```
+#[must_use]
+pub fn default_folder() -> Option<PathBuf> {
+    let named = std::env::var_os("DIVVY_PROFILE_DIR")
+        .filter(|text| !text.to_string_lossy().trim().is_empty());
+    named.map(PathBuf::from).or_else(cache)
+}
+
+/// The folder in the user's cache, where there is one.
+pub(crate) fn cache() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.cache_dir().join("divvy"))
+}
 
 /// A kernel at one size. A rate holds for dispatches of about the same size: what one invocation costs may depend on
 /// how many there are, as in an n-body step.
@@ -230,6 +253,33 @@ impl Profile {
     #[must_use]
     pub fn rate(&self, key: Key, device: &str) -> Option<f64> {
         self.kernels.get(&key)?.get(device)?.median()
+    }
+
+    /// All that was measured of kernels: each kernel at each size on each device, in the order of keys and names.
+    ///
+    /// ```
+    /// use divvy::profile::{Key, Profile};
+    ///
+    /// let mut profile = Profile::default();
+    /// profile.add_rate(Key::new(1, 4096), "cpu (2 threads)", 1e9);
+    /// let (key, device) = profile.measured().next().expect("it was added");
+    /// assert_eq!(profile.rate(key, device), Some(1e9));
+    /// ```
+    pub fn measured(&self) -> impl Iterator<Item = (Key, &str)> {
+        let mut all: Vec<_> = self
+            .kernels
+            .iter()
+            .flat_map(|(key, devices)| devices.keys().map(|device| (*key, device.as_str())))
+            .collect();
+        all.sort_unstable();
+        all.into_iter()
+    }
+
+    /// The devices whose submissions or copies were measured, in the order of their names.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        let mut names: Vec<_> = self.devices.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names.into_iter()
     }
 
     /// How far apart the last rates of a kernel on a device were, as a part of their median; nothing if they are too few to

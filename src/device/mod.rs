@@ -67,6 +67,24 @@ pub struct DeviceInfo {
     pub most_binding_bytes: u64,
 }
 
+/// What kernels may ask of a device at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest buffer, in bytes; nothing where only the memory bounds it.
+    pub most_buffer_bytes: Option<u64>,
+    /// The most bytes of a buffer that a kernel can be given; nothing where only the memory bounds it.
+    pub most_binding_bytes: Option<u64>,
+    /// Buffers that a kernel may bind; nothing where any number will do.
+    pub most_buffers: Option<u32>,
+    /// Invocations of a workgroup along x, y and z.
+    pub most_workgroup: [u32; 3],
+    /// Invocations of a workgroup in all.
+    pub most_invocations: u32,
+    /// Bytes of `var<workgroup>`.
+    pub most_workgroup_bytes: u64,
+}
+
 impl DeviceInfo {
     /// What its samples in a profile go by.
     #[must_use]

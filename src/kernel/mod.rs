@@ -12,8 +12,10 @@ mod exchange;
 mod infer;
 mod native;
 mod nesting;
+mod overrides;
 pub mod rebase;
 mod reflect;
+mod shape;
 mod values;
 
 pub use access::{Access, Combine, Pieces, Strided, Uneven, Word};
@@ -23,7 +25,9 @@ pub use infer::{Contradicted, Grounds, Obstacle, Pattern, Why};
 pub(crate) use infer::{Given, Proof};
 pub(crate) use native::Slot;
 pub use native::{Body, View, ViewMut};
+pub use overrides::Override;
 pub use reflect::{Binding, BindingKind, Element, Layout, Member, Usage};
+pub use shape::{Leaf, Number, Repeated, Shape};
 pub use values::ValueError;
 
 use crate::stack::deep;
@@ -287,8 +291,20 @@ impl Kernel {
         set.map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// The names of the compute entry points.
-    fn entries(&self) -> Vec<String> {
+    /// The names of the compute entry points, in the order of the source.
+    ///
+    /// ```
+    /// use divvy::Kernel;
+    ///
+    /// let kernel = Kernel::from_wgsl(
+    ///     "@compute @workgroup_size(64) fn kick() {}
+    ///      @compute @workgroup_size(64) fn drift() {}",
+    /// )?;
+    /// assert_eq!(kernel.entries(), ["kick", "drift"]);
+    /// # Ok::<(), divvy::KernelError>(())
+    /// ```
+    #[must_use]
+    pub fn entries(&self) -> Vec<String> {
         let entries = self.parsed.0.entry_points.iter();
         entries
             .filter(|entry| entry.stage == ShaderStage::Compute)

@@ -132,9 +132,9 @@ const SHORT_ROW: u64 = 32;
 /// The most words of a buffer that lanes can be given: places are words of 32 bits, and what gathers takes them as signed.
 pub(crate) const MOST_BOUND_WORDS: usize = i32::MAX as usize;
 /// The most words of workgroup memory.
-const MOST_SHARED_WORDS: u32 = 4 << 20;
+pub(crate) const MOST_SHARED_WORDS: u32 = 4 << 20;
 /// The most invocations of a workgroup.
-const MOST_INVOCATIONS: u32 = 4096;
+pub(crate) const MOST_INVOCATIONS: u32 = 4096;
 
 impl Program {
     /// Whether rows of this extent along x are too short to fill a block while the kernel's workgroups have more of them.

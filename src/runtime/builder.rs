@@ -9,11 +9,10 @@ use crate::device::gpu::{FoundGpu, find_gpus};
 use crate::device::{CheckedCpu, CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
 use crate::lanes::Level;
-use crate::profile::Profile;
+use crate::profile::{Profile, cache};
 use crate::queue::{LONGEST_RUN_SECONDS, Queue, Resolved};
 use crate::split::Policy;
 use crate::trace::Recorder;
-use etcetera::BaseStrategy;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -277,12 +276,6 @@ fn unwritable(
         why: error.to_string(),
         setting,
     }
-}
-
-/// Where what was measured is kept if nothing else is chosen: a folder in the user's cache, where there is one.
-fn cache() -> Option<PathBuf> {
-    let strategy = etcetera::choose_base_strategy().ok()?;
-    Some(strategy.cache_dir().join("divvy"))
 }
 
 fn variable(name: &str) -> Option<String> {

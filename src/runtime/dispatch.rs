@@ -4,7 +4,7 @@
 //!
 //! Invariant: a dispatch that is submitted has every variable bound to something that fits it.
 
-use super::{Buffer, Runtime};
+use super::{Buffer, RawBuffer, Runtime};
 use crate::device::{Bound, DeviceInfo, DeviceKind, Home};
 use crate::error::{Error, Result};
 use crate::kernel::rebase::{Based, MOST_WORKGROUPS};
@@ -87,6 +87,17 @@ impl GivenBuffer {
     }
 }
 
+fn given(buffer: &RawBuffer, word: Option<Word>) -> GivenBuffer {
+    GivenBuffer {
+        hold: buffer.hold().clone(),
+        len: buffer.len() as u64,
+        element_bytes: buffer.element_bytes() as u64,
+        together: buffer.together(),
+        rust: buffer.type_name(),
+        word,
+    }
+}
+
 impl<'a> DispatchBuilder<'a> {
     pub(super) fn new(runtime: &'a Runtime, kernel: Kernel, range: Range) -> Self {
         Self {
@@ -100,15 +111,25 @@ impl<'a> DispatchBuilder<'a> {
 
     /// Binds a buffer to the `var<storage>` of this name.
     pub fn bind<T: Pod>(mut self, name: &str, buffer: &Buffer<T>) -> Self {
-        let given = GivenBuffer {
-            hold: buffer.hold().clone(),
-            len: buffer.len() as u64,
-            element_bytes: size_of::<T>() as u64,
-            together: Buffer::<T>::TOGETHER,
-            rust: type_name::<T>(),
-            word: Word::of::<T>(),
-        };
-        self.given.push((name.to_owned(), Given::Buffer(given)));
+        self.given.push((
+            name.to_owned(),
+            Given::Buffer(given(buffer.raw(), Word::of::<T>())),
+        ));
+        self
+    }
+
+    /// Binds a buffer of which only the size of its elements is known to the `var<storage>` of this name.
+    pub fn bind_raw(mut self, name: &str, buffer: &RawBuffer) -> Self {
+        self.given
+            .push((name.to_owned(), Given::Buffer(given(buffer, None))));
+        self
+    }
+
+    /// Binds the bytes of a value to the `var<uniform>` of this name, laid out as WGSL lays it out.
+    pub fn value_raw(mut self, name: &str, bytes: &[u8]) -> Self {
+        let (bytes, rust) = (bytes.to_vec(), "value of bytes");
+        self.given
+            .push((name.to_owned(), Given::Value { bytes, rust }));
         self
     }
 

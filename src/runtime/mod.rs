@@ -7,10 +7,12 @@
 mod buffer;
 mod builder;
 mod dispatch;
+mod raw;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
 pub use dispatch::{DispatchBuilder, Event};
+pub use raw::RawBuffer;
 
 use crate::device::DeviceInfo;
 use crate::error::Result;

@@ -15,10 +15,11 @@ pub(crate) use body::{combine, copy, fill};
 pub(crate) use checked::CheckedCpu;
 
 use super::{
-    Device, DeviceError, DeviceInfo, DeviceKind, Home, Run, Task, Timing, allocate, in_order,
+    Device, DeviceError, DeviceInfo, DeviceKind, Home, Limits, Run, Task, Timing, allocate,
+    in_order,
 };
 use crate::kernel::Kernel;
-use crate::lanes::MOST_BOUND_WORDS;
+use crate::lanes::{MOST_BOUND_WORDS, MOST_INVOCATIONS, MOST_SHARED_WORDS};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::num::NonZero;
 use std::time::Instant;
@@ -76,6 +77,23 @@ impl CpuDevice {
             pool,
             cores: Cores::default(),
         })
+    }
+
+    /// What kernels may ask of the CPU at most. Workgroups that share no memory and don't wait may be larger.
+    ///
+    /// ```
+    /// assert_eq!(divvy::device::CpuDevice::limits().most_buffer_bytes, None);
+    /// ```
+    #[must_use]
+    pub fn limits() -> Limits {
+        Limits {
+            most_buffer_bytes: None,
+            most_binding_bytes: None,
+            most_buffers: None,
+            most_workgroup: [MOST_INVOCATIONS; 3],
+            most_invocations: MOST_INVOCATIONS,
+            most_workgroup_bytes: u64::from(MOST_SHARED_WORDS) * 4,
+        }
     }
 
     /// How many threads it has.

@@ -4,7 +4,7 @@
 //!
 //! Invariant: two entries are never the same physical device seen through two programming interfaces.
 
-use crate::device::DeviceKind;
+use crate::device::{DeviceKind, Limits};
 use wgpu::{
     Adapter, AdapterInfo, Backend, Backends, DeviceType, DownlevelFlags, Features, Instance,
     InstanceDescriptor,
@@ -31,6 +31,34 @@ impl FoundGpu {
             DeviceKind::SoftwareGpu
         } else {
             DeviceKind::Gpu
+        }
+    }
+
+    /// What kernels may ask of the GPU at most.
+    ///
+    /// ```
+    /// for gpu in divvy::device::gpu::find_gpus() {
+    ///     println!("{}: {} bytes of workgroup memory", gpu.name(), gpu.limits().most_workgroup_bytes);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let limits = self.adapter.limits();
+        Limits {
+            most_buffer_bytes: Some(limits.max_buffer_size),
+            most_binding_bytes: Some(
+                limits
+                    .max_storage_buffer_binding_size
+                    .min(limits.max_buffer_size),
+            ),
+            most_buffers: Some(limits.max_storage_buffers_per_shader_stage),
+            most_workgroup: [
+                limits.max_compute_workgroup_size_x,
+                limits.max_compute_workgroup_size_y,
+                limits.max_compute_workgroup_size_z,
+            ],
+            most_invocations: limits.max_compute_invocations_per_workgroup,
+            most_workgroup_bytes: u64::from(limits.max_compute_workgroup_storage_size),
         }
     }
 
