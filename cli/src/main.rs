@@ -1,0 +1,80 @@
+//! The command line of Divvy.
+//!
+//! Parses, passes on to the command, and turns what it returns into a message and an exit code.
+//!
+//! Invariant: a failure is one line that begins with `error:`, with a hint below it if there is one.
+#![deny(unsafe_code)]
+#![deny(
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::allow_attributes_without_reason,
+    clippy::dbg_macro,
+    clippy::todo
+)]
+
+mod check;
+mod compare;
+mod completions;
+mod data;
+mod failure;
+mod kernel;
+mod numbers;
+mod output;
+mod report;
+mod run;
+mod values;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use failure::{Failure, Outcome};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  divvy run saxpy.wgsl --range 1000000 --value a=3 --bind x=ones --bind y=iota --out y=y.npy
+  divvy check saxpy.wgsl
+  divvy bench suite --html bench.html
+
+A software GPU, which only takes the CPU's own cores, is used when it is asked for: --devices all, or DIVVY_DEVICES=all.";
+
+/// Runs, checks and measures WGSL compute kernels on all the processors of the machine at once
+#[derive(Debug, Parser)]
+#[command(name = "divvy", version, after_help = EXAMPLES, max_term_width = 110)]
+struct Divvy {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Run>),
+    Check(Box<check::Check>),
+    Completions(completions::Completions),
+}
+
+fn main() -> ExitCode {
+    let options = Divvy::parse();
+    output::clean_up_when_interrupted();
+    let outcome = match &options.command {
+        Command::Run(options) => run::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Check(options) => check::check(options).map(|verdict| match verdict {
+            check::Verdict::Clean => ExitCode::SUCCESS,
+            check::Verdict::Found => ExitCode::from(1),
+        }),
+        Command::Completions(options) => {
+            completions::completions(options, Divvy::command()).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|failure| told(&failure))
+}
+
+/// Says what went wrong.
+fn told(failure: &Failure) -> ExitCode {
+    if failure.is_broken_pipe() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {}", failure.message());
+    if let Some(hint) = failure.hint() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(if failure.is_usage() { 2 } else { 1 })
+}
