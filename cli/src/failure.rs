@@ -40,7 +40,7 @@ pub(crate) enum Failure {
         option: &'static str,
         instead: String,
     },
-    #[error("nothing says what {} holds", listed(names))]
+    #[error("nothing says what is in {}", listed(names))]
     Unbound { names: Vec<String> },
     #[error("nothing says what {} is", listed(paths))]
     NoValue { paths: Vec<String> },

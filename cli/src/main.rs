@@ -16,6 +16,7 @@ mod check;
 mod compare;
 mod completions;
 mod data;
+mod devices;
 mod failure;
 mod kernel;
 mod numbers;
@@ -25,7 +26,7 @@ mod run;
 mod values;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use failure::{Failure, Outcome};
+use failure::Failure;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -46,6 +47,7 @@ struct Divvy {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Devices(devices::Devices),
     Run(Box<run::Run>),
     Check(Box<check::Check>),
     Completions(completions::Completions),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
     let options = Divvy::parse();
     output::clean_up_when_interrupted();
     let outcome = match &options.command {
+        Command::Devices(options) => devices::devices(options).map(|()| ExitCode::SUCCESS),
         Command::Run(options) => run::run(options).map(|()| ExitCode::SUCCESS),
         Command::Check(options) => check::check(options).map(|verdict| match verdict {
             check::Verdict::Clean => ExitCode::SUCCESS,
