@@ -40,6 +40,13 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Difference {
+    /// The part of all numbers that differ.
+    pub(crate) fn part(&self) -> f64 {
+        self.differing as f64 / self.of as f64
+    }
+}
+
 /// Whether the kernel may write what the slot binds.
 pub(crate) fn is_written(slot: &Slot) -> bool {
     matches!(slot.binding.kind, BindingKind::Storage(usage) if usage.writes())

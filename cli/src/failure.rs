@@ -23,10 +23,6 @@ pub(crate) enum Failure {
     Kernel { path: PathBuf, source: KernelError },
     #[error(transparent)]
     Library(#[from] divvy::Error),
-    #[error("`{text}` is no range: {why}")]
-    Range { text: String, why: &'static str },
-    #[error("`{option} {text}` has no `=`")]
-    NoName { option: &'static str, text: String },
     #[error("the kernel has no {what} `{name}`; it has {}", listed(found))]
     UnknownName {
         what: &'static str,
@@ -81,12 +77,8 @@ pub(crate) enum Failure {
         format: &'static str,
         why: String,
     },
-    #[error("{setting} is `{text}`: {expected}")]
-    Setting {
-        setting: &'static str,
-        text: String,
-        expected: &'static str,
-    },
+    #[error("nothing says which range to run over")]
+    NoRange,
     #[error("there is no folder for profiles on this system")]
     NoFolder,
     #[error("{what} and {beside} don't agree on `{name}`: {difference}")]
@@ -112,16 +104,14 @@ impl Failure {
     /// Whether the command line has to be changed, and not the kernel, a file or the machine.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
-            Failure::Range { .. }
-            | Failure::NoName { .. }
-            | Failure::UnknownName { .. }
+            Failure::UnknownName { .. }
+            | Failure::NoRange
             | Failure::WrongOption { .. }
             | Failure::Unbound { .. }
             | Failure::NoValue { .. }
             | Failure::Value { .. }
             | Failure::ValueCount { .. }
-            | Failure::Source { .. }
-            | Failure::Setting { .. } => true,
+            | Failure::Source { .. } => true,
             Failure::Kernel { source, .. } => matches!(
                 source,
                 KernelError::SeveralEntries { .. }
@@ -177,10 +167,7 @@ impl Failure {
                 }
                 _ => return None,
             },
-            Failure::Range { .. } => {
-                "give 1 to 3 numbers, x first, as 1000000, 1920x1080 or 64x64x64".to_owned()
-            }
-            Failure::NoName { option, .. } => format!("write {option} NAME=…"),
+            Failure::NoRange => "give one or more, as --range 65536 --range 1048576".to_owned(),
             Failure::WrongOption { instead, .. } => instead.clone(),
             Failure::Unbound { names } => {
                 let name = names.first()?;

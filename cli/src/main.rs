@@ -12,6 +12,7 @@
     clippy::todo
 )]
 
+mod bench;
 mod check;
 mod compare;
 mod completions;
@@ -21,6 +22,7 @@ mod failure;
 mod kernel;
 mod numbers;
 mod output;
+mod profile;
 mod report;
 mod run;
 mod values;
@@ -50,6 +52,8 @@ enum Command {
     Devices(devices::Devices),
     Run(Box<run::Run>),
     Check(Box<check::Check>),
+    Bench(Box<bench::Bench>),
+    Profile(profile::ProfileCommand),
     Completions(completions::Completions),
 }
 
@@ -63,6 +67,8 @@ fn main() -> ExitCode {
             check::Verdict::Clean => ExitCode::SUCCESS,
             check::Verdict::Found => ExitCode::from(1),
         }),
+        Command::Bench(options) => bench::bench(options).map(|()| ExitCode::SUCCESS),
+        Command::Profile(options) => profile::profile(options).map(|()| ExitCode::SUCCESS),
         Command::Completions(options) => {
             completions::completions(options, Divvy::command()).map(|()| ExitCode::SUCCESS)
         }

@@ -22,7 +22,6 @@ use std::path::Path;
 /// A binding and how its numbers lie.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    pub(crate) place: usize,
     pub(crate) binding: Binding,
     pub(crate) shape: Shape,
 }
@@ -38,7 +37,6 @@ pub(crate) struct Data {
 impl Slot {
     pub(crate) fn new(facts: &Facts, place: usize) -> Self {
         Self {
-            place,
             binding: facts.bindings[place].clone(),
             shape: facts.shape(place),
         }

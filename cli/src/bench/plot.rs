@@ -1,0 +1,347 @@
+//! Plots as SVG that stands in a page: colours and letters are those of the page's style.
+//!
+//! A frame with axes, and what is drawn into it; which numbers are worth drawing is the page's affair.
+//!
+//! Invariant: everything drawn lies within the picture, whatever the numbers.
+
+use super::page::escaped;
+use crate::report::{scaled, seconds};
+use std::fmt::Write;
+
+/// The picture's size. It is as wide as the narrowest window, so that letters stay readable there.
+const WIDTH: f64 = 360.0;
+const HEIGHT: f64 = 230.0;
+const LEFT: f64 = 58.0;
+const RIGHT: f64 = 12.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = 40.0;
+/// The height of a device's row in a timeline.
+const ROW: f64 = 34.0;
+
+/// How numbers become places.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    Linear { from: f64, to: f64 },
+    Log { from: f64, to: f64 },
+}
+
+impl Scale {
+    /// From zero to a little more than the largest.
+    fn from_zero(numbers: impl Iterator<Item = f64>) -> Self {
+        let most = numbers.fold(0.0, f64::max);
+        let to = if most > 0.0 { most * 1.08 } else { 1.0 };
+        Scale::Linear { from: 0.0, to }
+    }
+
+    /// Whole decades around the numbers.
+    fn decades(numbers: impl Iterator<Item = f64> + Clone) -> Self {
+        let positive = numbers.filter(|number| *number > 0.0);
+        let least = positive.clone().fold(f64::INFINITY, f64::min);
+        let most = positive.fold(0.0, f64::max);
+        if most <= 0.0 {
+            return Scale::Log {
+                from: 1.0,
+                to: 10.0,
+            };
+        }
+        // A decade's end belongs to it.
+        let from = (least * 1.001).log10().floor();
+        let to = (most * 0.999).log10().ceil().max(from + 1.0);
+        Scale::Log {
+            from: 10_f64.powf(from),
+            to: 10_f64.powf(to),
+        }
+    }
+
+    /// The place of a number, from 0 to 1.
+    fn place(self, number: f64) -> f64 {
+        let place = match self {
+            Scale::Linear { from, to } => (number - from) / (to - from),
+            Scale::Log { from, to } => (number.max(from) / from).log10() / (to / from).log10(),
+        };
+        place.clamp(0.0, 1.0)
+    }
+
+    /// Round numbers along the scale.
+    fn ticks(self) -> Vec<f64> {
+        match self {
+            Scale::Linear { from, to } => {
+                let step = round_step((to - from) / 5.0);
+                let first = (from / step).ceil() as i64;
+                let last = (to / step).floor() as i64;
+                (first..=last).map(|i| i as f64 * step).collect()
+            }
+            Scale::Log { from, to } => {
+                let decades = (to / from).log10().round() as i32;
+                // As many as have room for their labels.
+                let step = (decades / 6 + 1) as usize;
+                let first = from.log10().round() as i32;
+                (0..=decades)
+                    .step_by(step)
+                    .map(|i| 10_f64.powi(first + i))
+                    .collect()
+            }
+        }
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, no less than the step.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powf(step.log10().floor());
+    let times = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .find(|times| times * power >= step * 0.999);
+    times.unwrap_or(10.0) * power
+}
+
+/// An axis: its scale, its label and how its ticks are written.
+struct Axis {
+    scale: Scale,
+    label: String,
+    tick: fn(f64) -> String,
+}
+
+/// Some points that belong together.
+pub(super) struct Series {
+    pub(super) name: String,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+fn across(axis: &Axis, number: f64) -> f64 {
+    LEFT + axis.scale.place(number) * (WIDTH - LEFT - RIGHT)
+}
+
+fn up(axis: &Axis, number: f64) -> f64 {
+    HEIGHT - BOTTOM - axis.scale.place(number) * (HEIGHT - TOP - BOTTOM)
+}
+
+fn count_tick(number: f64) -> String {
+    let text = scaled(number);
+    text.replace(".00", "").trim_end().to_owned()
+}
+
+fn seconds_tick(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let text = seconds(number);
+    text.replace(".00", "").replace(".0 us", " us")
+}
+
+fn percent_tick(number: f64) -> String {
+    format!("{number:.0}")
+}
+
+/// The picture's head and its axes.
+fn framed(title: &str, x: &Axis, y: Option<&Axis>, height: f64) -> String {
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n",
+        escaped(title)
+    );
+    let (bottom, right) = (height - BOTTOM, WIDTH - RIGHT);
+    for tick in x.scale.ticks() {
+        let at = across(x, tick);
+        _ = writeln!(
+            svg,
+            "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>\
+             <text class=\"tick\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            bottom + 14.0,
+            (x.tick)(tick)
+        );
+    }
+    _ = writeln!(
+        svg,
+        "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+        f64::midpoint(LEFT, right),
+        height - 8.0,
+        escaped(&x.label)
+    );
+    if let Some(y) = y {
+        for tick in y.scale.ticks() {
+            let at = up(y, tick);
+            _ = writeln!(
+                svg,
+                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>\
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                LEFT - 5.0,
+                at + 3.5,
+                (y.tick)(tick)
+            );
+        }
+        let middle = f64::midpoint(TOP, bottom);
+        _ = writeln!(
+            svg,
+            "<text class=\"label\" transform=\"translate(11 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+            escaped(&y.label)
+        );
+    }
+    svg
+}
+
+/// A picture's end, with the names of what is in it as text of the page, where they may take several lines.
+fn with_key(mut svg: String, names: &[String]) -> String {
+    svg.push_str("</svg>\n<p class=\"key\">");
+    for (i, name) in names.iter().enumerate() {
+        _ = write!(
+            svg,
+            "<span><i class=\"b{}\"></i>{}</span> ",
+            i % COLOURS,
+            escaped(name)
+        );
+    }
+    svg.push_str("</p>\n");
+    svg
+}
+
+/// How many colours the style has.
+pub(super) const COLOURS: usize = 6;
+
+/// Time over size, both in decades.
+pub(super) fn times(title: &str, series: &[Series]) -> String {
+    let points = || series.iter().flat_map(|series| series.points.iter());
+    let x = Axis {
+        scale: Scale::decades(points().map(|(x, _)| *x)),
+        label: "invocations".to_owned(),
+        tick: count_tick,
+    };
+    let y = Axis {
+        scale: Scale::decades(points().map(|(_, y)| *y)),
+        label: "time".to_owned(),
+        tick: seconds_tick,
+    };
+    let mut svg = framed(title, &x, Some(&y), HEIGHT);
+    for (i, series) in series.iter().enumerate() {
+        let places: Vec<_> = series
+            .points
+            .iter()
+            .map(|(at, time)| (across(&x, *at), up(&y, *time)))
+            .collect();
+        line(&mut svg, i, &places);
+        for (at, time) in places {
+            _ = writeln!(
+                svg,
+                "<circle class=\"f{}\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"3\"/>",
+                i % COLOURS
+            );
+        }
+    }
+    let names: Vec<_> = series.iter().map(|series| series.name.clone()).collect();
+    with_key(svg, &names)
+}
+
+fn line(svg: &mut String, colour: usize, places: &[(f64, f64)]) {
+    let places: Vec<_> = places
+        .iter()
+        .map(|(x, y)| format!("{x:.1},{y:.1}"))
+        .collect();
+    _ = writeln!(
+        svg,
+        "<polyline class=\"l{}\" points=\"{}\"/>",
+        colour % COLOURS,
+        places.join(" ")
+    );
+}
+
+/// Time over the first device's share in percent, and where measurement has put it.
+pub(super) fn sweep(title: &str, first: &str, points: &[(f64, f64)], chosen: (f64, f64)) -> String {
+    let all = points.iter().chain([&chosen]);
+    let x = Axis {
+        scale: Scale::Linear {
+            from: 0.0,
+            to: 100.0,
+        },
+        label: format!("share of {first} in percent"),
+        tick: percent_tick,
+    };
+    let y = Axis {
+        scale: Scale::from_zero(all.map(|(_, time)| *time)),
+        label: "time".to_owned(),
+        tick: seconds_tick,
+    };
+    let mut svg = framed(title, &x, Some(&y), HEIGHT);
+    let place = |(share, time): (f64, f64)| (across(&x, share), up(&y, time));
+    let places: Vec<_> = points.iter().copied().map(place).collect();
+    line(&mut svg, 0, &places);
+    for (at, time) in places {
+        _ = writeln!(
+            svg,
+            "<circle class=\"f0\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"2.2\"/>"
+        );
+    }
+    let (at, time) = place(chosen);
+    _ = writeln!(
+        svg,
+        "<circle class=\"f1\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"5\"/>"
+    );
+    let names = ["fixed splits", "as measurement splits it"].map(str::to_owned);
+    with_key(svg, &names)
+}
+
+/// A bar of a timeline: whose row, which colour, when and how long, in seconds.
+pub(super) struct Bar {
+    pub(super) row: usize,
+    pub(super) colour: usize,
+    pub(super) start: f64,
+    pub(super) seconds: f64,
+    pub(super) what: String,
+}
+
+/// Who did what and when.
+pub(super) fn timeline(title: &str, rows: &[&str], bars: &[Bar], kinds: &[String]) -> String {
+    let ends = bars.iter().map(|bar| bar.start + bar.seconds);
+    let x = Axis {
+        scale: Scale::from_zero(ends),
+        label: "time".to_owned(),
+        tick: seconds_tick,
+    };
+    let height = TOP + ROW * rows.len() as f64 + BOTTOM;
+    let mut svg = framed(title, &x, None, height);
+    for (i, name) in rows.iter().enumerate() {
+        // What of a name has no room is cut; the key of the page has all of it.
+        let short: String = name.chars().take(9).collect();
+        let middle = TOP + ROW * (i as f64 + 0.5);
+        _ = writeln!(
+            svg,
+            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            LEFT - 5.0,
+            middle + 3.5,
+            escaped(&short)
+        );
+    }
+    for bar in bars {
+        let (from, to) = (across(&x, bar.start), across(&x, bar.start + bar.seconds));
+        // What is too short to be seen is drawn all the same.
+        let wide = (to - from).max(0.7);
+        _ = writeln!(
+            svg,
+            "<rect class=\"f{}\" x=\"{from:.2}\" y=\"{:.1}\" width=\"{wide:.2}\" height=\"{:.1}\"><title>{}</title></rect>",
+            bar.colour % COLOURS,
+            TOP + ROW * bar.row as f64 + 4.0,
+            ROW - 8.0,
+            escaped(&bar.what)
+        );
+    }
+    with_key(svg, kinds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_put_their_ends_at_the_ends_and_nothing_outside() {
+        let log = Scale::decades([20.0, 3000.0].into_iter());
+        assert_eq!((log.place(10.0), log.place(10_000.0)), (0.0, 1.0));
+        assert_eq!((log.place(0.0), log.place(1e9)), (0.0, 1.0));
+        assert_eq!(log.ticks().len(), 4);
+        let linear = Scale::from_zero([3.0, 10.0].into_iter());
+        assert_eq!(linear.place(0.0), 0.0);
+        assert_eq!(linear.ticks(), [0.0, 5.0, 10.0]);
+    }
+
+    #[test]
+    fn a_number_at_the_end_of_a_decade_needs_no_other() {
+        let log = Scale::decades([1e-3, 1e-2].into_iter());
+        assert!(log.ticks().len() == 2, "{:?}", log.ticks());
+    }
+}
