@@ -148,6 +148,14 @@ impl Failure {
                     KernelError::MissingConstant { name } => {
                         format!("{path}: `override {name}` has no default")
                     }
+                    // The parser's own message is the message.
+                    KernelError::Wgsl { excerpt } => {
+                        let excerpt = excerpt.trim();
+                        format!(
+                            "{path}: {}",
+                            excerpt.strip_prefix("error: ").unwrap_or(excerpt)
+                        )
+                    }
                     _ => self.to_string(),
                 }
             }

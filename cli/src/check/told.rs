@@ -86,6 +86,10 @@ fn words(access: Access) -> String {
         Access::Wrapped(n) => {
             format!("each place touches elements up to {n} away, around the ends (Wrapped({n}))")
         }
+        // Blocks that are further apart than any buffer is long: there is one.
+        Access::Strided(strided) if strided.stride.unsigned_abs() >> 40 > 0 => {
+            "one workgroup touches all of it, and a workgroup is never cut (Strided)".to_owned()
+        }
         Access::Strided(strided) => format!(
             "each block of {} along the slowest dimension touches elements {} to {} from {} times its number on (Strided)",
             strided.units, strided.from, strided.to, strided.stride

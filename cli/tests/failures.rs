@@ -1,0 +1,232 @@
+//! `divvy run` with input that is not as it should be: one line that names the thing and the way out.
+
+mod program;
+
+use program::{Folder, SAXPY, write_npy};
+
+const RUN: &str = "run saxpy.wgsl --range 8";
+
+fn folder() -> Folder {
+    Folder::new(&[
+        ("saxpy.wgsl", SAXPY),
+        ("text.npy", "no numbers"),
+        ("text.png", "no picture"),
+    ])
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_way_to_give_it() {
+    let folder = folder();
+    folder
+        .run(&format!("{RUN} --value a=1 --bind x=ones"))
+        .badly(2, &["`y`", "--bind y=FILE.npy"]);
+    folder
+        .run(&format!("{RUN} --bind x=ones --bind y=ones"))
+        .badly(2, &["`a`", "--value a=1"]);
+    folder.run("run saxpy.wgsl").badly(2, &["--range"]);
+}
+
+#[test]
+fn unknown_names_are_told_beside_those_there_are() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones");
+    for (more, name) in [
+        ("--bind z=ones", "`z`"),
+        ("--value b=1", "`b`"),
+        ("--out z=-", "`z`"),
+        ("--constant c=1", "override c"),
+        ("--entry other", "`other`"),
+        ("--devices nothing_like_it", "nothing_like_it"),
+        ("--value a.x=1", "`a.x`"),
+    ] {
+        folder.run(&format!("{all} {more}")).badly(2, &[name]);
+    }
+    folder
+        .run("run nowhere.wgsl --range 8")
+        .badly(1, &["nowhere.wgsl"]);
+}
+
+#[test]
+fn values_that_do_not_fit_are_named_with_what_would() {
+    let kernel = "
+    struct Params { count: u32, wind: vec2<f32> }
+    override tile: u32;
+    @group(0) @binding(0) var<uniform> params: Params;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(tile) fn one() { y[0] = f32(params.count) + params.wind.x; }
+    @compute @workgroup_size(1) fn two() { y[0] = 1.0; }";
+    let folder = Folder::new(&[("k.wgsl", kernel)]);
+    let run = |more: &str| folder.run(&format!("run k.wgsl --range 1 {more}"));
+    run("").badly(2, &["`one`, `two`", "--entry one"]);
+    run("--entry one").badly(2, &["override tile", "--constant tile=VALUE"]);
+    let one = |more: &str| run(&format!("--entry one --constant tile=1 {more}"));
+    one("--value params.count=1").badly(2, &["`params.wind.x`", "--value params.wind.x=1"]);
+    one("--value params.count=-1").badly(2, &["`params.count`", "u32", "`-1`"]);
+    one("--value params.count=1.5").badly(2, &["`params.count`", "u32"]);
+    one("--value params.wind=1").badly(2, &["`params.wind`", "2 numbers", "1 are given"]);
+    one("--value params.wind={\"x\":").badly(2, &["JSON"]);
+    one("--value params").badly(2, &["NAME="]);
+    one("--bind params=ones").badly(2, &["uniform", "--value params=1"]);
+    run("--entry one --constant tile=much").badly(2, &["`tile`", "`much`"]);
+}
+
+#[test]
+fn ranges_that_cannot_be_run_are_refused() {
+    let folder = folder();
+    for range in ["0", "8x0", "many", "1x2x3x4", "-1", "8x"] {
+        let ended = folder.run(&format!("run saxpy.wgsl --range={range} --value a=1"));
+        ended.badly(2, &["1920x1080"]);
+    }
+}
+
+#[test]
+fn sources_that_are_none_are_named() {
+    let folder = folder();
+    for source in [
+        "zeross",
+        "random:x",
+        "zeros:none",
+        "zeros:0",
+        "random:1:8:-1",
+    ] {
+        let ended = folder.run(&format!(
+            "{RUN} --value a=1 --bind x=ones --bind y={source}"
+        ));
+        ended.badly(2, &["`y`", source, "random:SEED"]);
+    }
+    let ended = folder.run(&format!(
+        "{RUN} --value a=1 --bind x=ones --bind y=nowhere.npy"
+    ));
+    ended.badly(1, &["nowhere.npy"]);
+}
+
+#[test]
+fn files_that_cannot_be_what_they_are_called_are_refused() {
+    let folder = folder();
+    let run = |source: &str| {
+        folder.run(&format!(
+            "{RUN} --value a=1 --bind x=ones --bind y={source}"
+        ))
+    };
+    run("text.npy").badly(1, &["text.npy", ".npy file"]);
+    run("text.png").badly(1, &["text.png", ".png file"]);
+    write_npy(&folder.path("y.npy"), &[8], &[1.0; 8]);
+    let whole = std::fs::read(folder.path("y.npy")).expect("it is there");
+    for end in [4, 60, whole.len() - 3] {
+        std::fs::write(folder.path("cut.npy"), &whole[..end]).expect("it can be written");
+        run("cut.npy").badly(1, &["cut.npy"]);
+    }
+    std::fs::write(folder.path("odd.bin"), [0; 7]).expect("it can be written");
+    run("odd.bin").badly(1, &["odd.bin", "7 bytes", "f32"]);
+    std::fs::write(folder.path("none.bin"), []).expect("it can be written");
+    run("none.bin").badly(1, &["none.bin", "at least 4 bytes"]);
+}
+
+#[test]
+fn arrays_of_another_dtype_or_shape_are_refused() {
+    let kernel = SAXPY.replace("array<f32>", "array<vec3<f32>>");
+    let integers = SAXPY
+        .replace("array<f32>", "array<u32>")
+        .replace("a *", "u32(a) *");
+    let folder = Folder::new(&[("vec.wgsl", &kernel), ("int.wgsl", &integers)]);
+    write_npy(&folder.path("y.npy"), &[8], &[1.0; 8]);
+    let more = "--range 8 --value a=1 --bind x=ones --bind y=y.npy";
+    folder
+        .run(&format!("run int.wgsl {more}"))
+        .badly(1, &["<f4", "uint32", "astype"]);
+    folder
+        .run(&format!("run vec.wgsl {more}"))
+        .badly(1, &["8 numbers", "vec3<f32>", "3 each"]);
+}
+
+#[test]
+fn what_is_no_picture_is_not_written_as_one() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones --out y=y.png");
+    folder.run(&all).badly(1, &["`y`", ".png", "640x480"]);
+    assert!(!folder.names().contains(&"y.png".to_owned()));
+}
+
+#[test]
+fn bad_wgsl_is_shown_with_its_place() {
+    let folder = Folder::new(&[("bad.wgsl", "@compute fn main() { let x: u32 = 1.5; }")]);
+    folder
+        .run("run bad.wgsl --range 1")
+        .badly(1, &["bad.wgsl", "wgsl:1:"]);
+    folder
+        .run("check bad.wgsl")
+        .badly(1, &["bad.wgsl", "wgsl:1:"]);
+}
+
+#[test]
+fn a_kernel_that_no_device_can_run_is_refused() {
+    let kernel = SAXPY.replace("@workgroup_size(64)", "@workgroup_size(64, 1, 1)");
+    let folder = Folder::new(&[("k.wgsl", &kernel)]);
+    // The range has more invocations than an id of WGSL counts.
+    folder
+        .run("run k.wgsl --range 5000000000 --value a=1 --bind x=ones:8 --bind y=ones:8")
+        .badly(2, &["5000000000"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_the_device_stays_a_device() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones");
+    folder
+        .run(&format!("{all} --out y=/dev/full"))
+        .badly(1, &["/dev/full", "No space left"]);
+    let kind = std::fs::metadata("/dev/full")
+        .expect("it is there")
+        .file_type();
+    assert!(!kind.is_file());
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let output = folder
+        .command(&format!("{all} --out y=-"))
+        .stdout(full.expect("it can be opened"))
+        .output()
+        .expect("it can be started");
+    program::Ended::new("a full terminal", &output).badly(1, &["No space left"]);
+}
+
+#[test]
+fn what_cannot_be_written_leaves_nothing_behind() {
+    let folder = folder();
+    let before = folder.names();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones --out y=y.npy");
+    folder
+        .run(&format!("{all} --out x=nowhere/x.npy"))
+        .badly(1, &["nowhere"]);
+    let mut after = folder.names();
+    after.retain(|name| name != "profile");
+    assert_eq!(after, before, "neither the other file nor a draft");
+}
+
+/// The program waits for someone to read from a pipe, with another file ready to take its name.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_the_file_that_was_there_and_no_draft() {
+    let folder = Folder::new(&[("saxpy.wgsl", SAXPY), ("y.txt", "before")]);
+    let pipe = folder.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("there is mkfifo").success());
+    let mut child = folder
+        .command("run saxpy.wgsl --range 1000000 --value a=1 --bind x=ones --bind y=ones --out y=y.txt --out x=pipe")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    // Opening waits for the program to open it too, and then it waits with more than the pipe holds.
+    let reader = std::fs::File::open(&pipe).expect("it can be opened");
+    let is_draft = |name: &String| name.starts_with(".divvy-");
+    assert!(folder.names().iter().any(is_draft), "{:?}", folder.names());
+    let told = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(told.expect("there is kill").success());
+    let code = child.wait().expect("it ends").code();
+    drop(reader);
+    assert_eq!(code, Some(130));
+    let text = std::fs::read_to_string(folder.path("y.txt")).expect("it is there");
+    assert_eq!(text, "before");
+    assert!(!folder.names().iter().any(is_draft), "{:?}", folder.names());
+}
