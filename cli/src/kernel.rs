@@ -207,10 +207,9 @@ impl Given {
                 values.set_number(place, &text, range)?;
             }
         }
-        Ok(Data {
-            bytes: values.bytes()?,
-            extents: vec![1],
-        })
+        let bytes = values.bytes()?;
+        let extents = vec![slot.count(bytes.len() as u64)];
+        Ok(Data { bytes, extents })
     }
 
     /// Whether all that is named is there and can be set so.

@@ -81,9 +81,9 @@ fn told(failure: &Failure) -> ExitCode {
     if failure.is_broken_pipe() {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {}", failure.message());
+    output::tell(format!("error: {}\n", failure.message()));
     if let Some(hint) = failure.hint() {
-        eprintln!("hint: {hint}");
+        output::tell(format!("hint: {hint}\n"));
     }
     ExitCode::from(if failure.is_usage() { 2 } else { 1 })
 }

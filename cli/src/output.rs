@@ -125,3 +125,10 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Outcome {
         .and_then(|()| out.flush())
         .map_err(Failure::Stdout)
 }
+
+/// Writes to the standard error output, where it doesn't matter whether anyone reads it.
+pub(crate) fn tell(text: impl AsRef<[u8]>) {
+    let mut err = io::stderr().lock();
+    let told = err.write_all(text.as_ref());
+    drop(told);
+}

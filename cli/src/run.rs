@@ -5,7 +5,7 @@
 use crate::data::{Slot, write_text};
 use crate::failure::{Failure, Outcome};
 use crate::kernel::{Buffers, Given, KernelFile, Named, Nothing, Where, load, range};
-use crate::output::{Files, print};
+use crate::output::{Files, print, tell};
 use crate::report;
 use clap::{Args, ValueEnum, ValueHint};
 use divvy::Range;
@@ -121,7 +121,7 @@ pub(crate) fn run(options: &Run) -> Outcome {
         Form::None => return Ok(()),
     };
     if is_shown {
-        eprint!("{text}");
+        tell(text);
         Ok(())
     } else {
         print(text)

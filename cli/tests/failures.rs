@@ -122,6 +122,46 @@ fn files_that_cannot_be_what_they_are_called_are_refused() {
     run("none.bin").badly(1, &["none.bin", "at least 4 bytes"]);
 }
 
+/// Changes bytes of files that are whole, one at a time.
+#[test]
+fn no_broken_file_ends_the_program_in_any_other_way() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --report none");
+    write_npy(&folder.path("whole.npy"), &[8], &[1.0; 8]);
+    folder
+        .run("run saxpy.wgsl --range 4x2 --value a=1 --bind x=ones --bind y=ones --out y=whole.png")
+        .well();
+    for (name, step) in [("whole.npy", 5), ("whole.png", 3)] {
+        let whole = std::fs::read(folder.path(name)).expect("it is there");
+        let broken = format!("broken.{}", &name[6..]);
+        for at in (0..whole.len()).step_by(step) {
+            for value in [0x00, b'9', 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                std::fs::write(folder.path(&broken), bytes).expect("it can be written");
+                let ended = folder.run(&format!("{all} --bind y={broken}"));
+                if ended.code != 0 {
+                    ended.badly(1, &[&broken]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_of_elements_that_the_type_contradicts_is_refused() {
+    let kernel = SAXPY
+        .replace("y: array<f32>", "y: array<f32, 16>")
+        .replace("arrayLength(&y)", "16u");
+    let folder = Folder::new(&[("k.wgsl", &kernel)]);
+    let all = "run k.wgsl --range 16 --value a=1 --bind x=ones --bind y=ones";
+    folder
+        .run(&format!("{all}:10"))
+        .badly(2, &["`y`", "16 elements"]);
+    folder.run(&format!("{all}:4x4 --out y=y.npy")).well();
+    assert_eq!(program::read_npy::<f32>(&folder.path("y.npy")).0, [4, 4]);
+}
+
 #[test]
 fn arrays_of_another_dtype_or_shape_are_refused() {
     let kernel = SAXPY.replace("array<f32>", "array<vec3<f32>>");

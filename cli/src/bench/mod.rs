@@ -9,7 +9,7 @@ mod timeline;
 
 use crate::failure::Outcome;
 use crate::kernel::{Given, load, range};
-use crate::output::{print, write_file};
+use crate::output::{print, tell, write_file};
 use crate::report::pretty;
 use clap::{Args, ValueHint};
 use divvy::{Policy, Range, Runtime};
@@ -108,7 +108,10 @@ pub(crate) fn bench(options: &Bench) -> Outcome {
         rows: Vec::new(),
     };
     for workload in &workloads {
-        eprintln!("measuring {} over {}", workload.name, workload.range);
+        tell(format!(
+            "measuring {} over {}\n",
+            workload.name, workload.range
+        ));
         let row = measure::measure(workload, &builder, rounds)?;
         results.rows.push(row);
     }

@@ -145,12 +145,17 @@ impl Slot {
         self.zeros_of(None, range)
     }
 
-    /// Zeros for these elements along x, y and z.
-    fn zeros_of(&self, extents: Option<&[u64]>, range: Range) -> Outcome<Data> {
-        let fixed = match &self.shape.repeated {
+    /// How many elements there are, if the type says so.
+    fn fixed_count(&self) -> Option<u64> {
+        match &self.shape.repeated {
             Some(repeated) => repeated.count,
             None => Some(1),
-        };
+        }
+    }
+
+    /// Zeros for these elements along x, y and z.
+    fn zeros_of(&self, extents: Option<&[u64]>, range: Range) -> Outcome<Data> {
+        let fixed = self.fixed_count();
         let of_range = || range.extents()[..range.dimensions()].to_vec();
         let extents = match (extents, fixed) {
             (Some(extents), _) => extents.to_vec(),
@@ -188,6 +193,21 @@ impl Slot {
     /// What a source given on the command line holds.
     pub(crate) fn load(&self, source: &str, range: Range) -> Outcome<Data> {
         if let Some(generator) = Generator::parse(self.name(), source)? {
+            if let (Some(asked), Some(fixed)) = (&generator.extents, self.fixed_count())
+                && asked
+                    .iter()
+                    .try_fold(1, |count: u64, extent| count.checked_mul(*extent))
+                    != Some(fixed)
+            {
+                return Err(Failure::Source {
+                    name: self.name().to_owned(),
+                    source_text: source.to_owned(),
+                    why: format!(
+                        "`{}` has {fixed} elements, which needs not be said",
+                        self.binding.layout.type_name
+                    ),
+                });
+            }
             let mut data = self.zeros_of(generator.extents.as_deref(), range)?;
             generator.fill(self, &mut data.bytes);
             return Ok(data);

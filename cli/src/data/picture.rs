@@ -24,6 +24,11 @@ enum Pixel {
     Rgba,
 }
 
+/// How much smaller deflate makes anything at most is a little over a thousand; alpha or a palette make four bytes of one, or
+/// of a part of one.
+const MOST_COMPRESSED: u64 = 1040 * 4 * 8;
+const MOST_OVERHEAD: u64 = 1 << 16;
+
 const TAKEN: &str = "pixels are u32, f32, vec3<f32> or vec4<f32>";
 
 fn pixel(slot: &Slot) -> Option<(Pixel, &[Leaf], u64)> {
@@ -56,10 +61,26 @@ pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
         path: path.to_owned(),
         source,
     })?;
+    let stored = file.metadata().map_or(u64::MAX, |found| found.len());
     let mut decoder = Decoder::new(BufReader::new(file));
     decoder.set_transformations(Transformations::normalize_to_color8() | Transformations::ALPHA);
     let mut reader = decoder.read_info().map_err(malformed)?;
-    let mut colours = vec![0; reader.output_buffer_size().unwrap_or(0)];
+    // A few bytes may promise a picture that no memory holds; what is compressed best is this much smaller at most.
+    let bytes = reader.output_buffer_size().unwrap_or(usize::MAX);
+    let most = stored
+        .saturating_mul(MOST_COMPRESSED)
+        .saturating_add(MOST_OVERHEAD);
+    if bytes as u64 > most {
+        let (width, height) = reader.info().size();
+        return Err(Failure::Malformed {
+            path: path.to_owned(),
+            format: ".png",
+            why: format!(
+                "its {stored} bytes can't hold the {width}x{height} pixels that it promises"
+            ),
+        });
+    }
+    let mut colours = vec![0; bytes];
     let frame = reader.next_frame(&mut colours).map_err(malformed)?;
     let channels = frame.color_type.samples();
     let count = u64::from(frame.width) * u64::from(frame.height);
