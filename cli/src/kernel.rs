@@ -1,15 +1,16 @@
 //! What every command needs of a kernel on the command line: its file, its entry point, its data, where it runs.
 //!
-//! Options and what they make; running is each command's own affair.
+//! Options and what they make; what is made of the data in a runtime is another file's affair.
 //!
 //! Invariant: a kernel that is loaded is complete, and every binding of it has data or a value.
 
+use crate::buffers::Inputs;
 use crate::data::{Data, Slot, extents};
 use crate::failure::{Failure, Outcome};
 use crate::values::Values;
 use clap::{Args, ValueHint};
 use divvy::kernel::{BindingKind, Usage};
-use divvy::{Kernel, Policy, Range, RawBuffer, Runtime};
+use divvy::{Kernel, Policy, Range, Runtime};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -263,90 +264,6 @@ impl Invent for Nothing {
 
     fn buffer(&mut self, _: &Slot, _: Range) -> Outcome<Option<Data>> {
         Ok(None)
-    }
-}
-
-/// What each binding of a kernel holds before a dispatch.
-#[derive(Clone, Debug)]
-pub(crate) struct Inputs {
-    pub(crate) bound: Vec<(Slot, Data)>,
-}
-
-/// The inputs in the buffers of a runtime.
-#[derive(Debug)]
-pub(crate) struct Buffers<'a> {
-    runtime: &'a Runtime,
-    kernel: &'a Kernel,
-    range: Range,
-    inputs: &'a Inputs,
-    /// One for each input; nothing for a uniform.
-    buffers: Vec<Option<RawBuffer>>,
-}
-
-impl<'a> Buffers<'a> {
-    pub(crate) fn new(
-        runtime: &'a Runtime,
-        kernel: &'a Kernel,
-        range: Range,
-        inputs: &'a Inputs,
-    ) -> Outcome<Self> {
-        let mut buffers = Vec::new();
-        for (slot, data) in &inputs.bound {
-            if slot.binding.kind == BindingKind::Uniform {
-                buffers.push(None);
-                continue;
-            }
-            let element = slot.element_bytes() as usize;
-            buffers.push(Some(
-                runtime.raw_buffer(element, data.bytes.len() / element)?,
-            ));
-        }
-        let bound = Self {
-            runtime,
-            kernel,
-            range,
-            inputs,
-            buffers,
-        };
-        bound.reset()?;
-        Ok(bound)
-    }
-
-    /// Puts back what the buffers held before any dispatch.
-    pub(crate) fn reset(&self) -> Outcome {
-        for ((_, data), buffer) in self.inputs.bound.iter().zip(&self.buffers) {
-            if let Some(buffer) = buffer {
-                self.runtime.write_raw(buffer, &data.bytes)?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn dispatch(&self) -> divvy::DispatchBuilder<'a> {
-        let mut dispatch = self.runtime.dispatch(self.kernel, self.range);
-        for ((slot, data), buffer) in self.inputs.bound.iter().zip(&self.buffers) {
-            dispatch = match buffer {
-                Some(buffer) => dispatch.bind_raw(slot.name(), buffer),
-                None => {
-                    let least = slot.binding.layout.least_bytes as usize;
-                    dispatch.value_raw(slot.name(), &data.bytes[..least])
-                }
-            };
-        }
-        dispatch
-    }
-
-    /// What a buffer holds now.
-    pub(crate) fn read(&self, input: usize) -> Outcome<Data> {
-        let (_, before) = &self.inputs.bound[input];
-        let bytes = match &self.buffers[input] {
-            Some(buffer) => self.runtime.read_raw(buffer)?,
-            None => before.bytes.clone(),
-        };
-        Ok(Data {
-            bytes,
-            extents: before.extents.clone(),
-        })
     }
 }
 

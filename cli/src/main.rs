@@ -13,6 +13,7 @@
 )]
 
 mod bench;
+mod buffers;
 mod check;
 mod compare;
 mod completions;

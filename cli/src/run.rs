@@ -2,9 +2,10 @@
 //!
 //! Loads what is bound, runs, and writes what was asked for; a file is written only after everything has gone well.
 
+use crate::buffers::Buffers;
 use crate::data::{Slot, write_text};
 use crate::failure::{Failure, Outcome};
-use crate::kernel::{Buffers, Given, KernelFile, Named, Nothing, Where, load, range};
+use crate::kernel::{Given, KernelFile, Named, Nothing, Where, load, range};
 use crate::output::{Files, print, tell};
 use crate::report;
 use clap::{Args, ValueEnum, ValueHint};

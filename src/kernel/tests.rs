@@ -487,3 +487,54 @@ fn numbers_of_another_type_are_refused_with_what_to_write() {
         assert_eq!(checked, Ok(()), "{name}: {rust}");
     }
 }
+
+#[test]
+fn the_numbers_of_a_binding_are_named_and_placed_as_wgsl_lays_them_out() {
+    let kernel = Kernel::from_wgsl(
+        "struct Inner { at: vec2<i32>, turn: mat2x3<f32> }
+        struct Outer { first: u32, inner: array<Inner, 2>, rest: array<vec3<f32>> }
+        @group(0) @binding(0) var<storage, read_write> outer: Outer;
+        @compute @workgroup_size(1)
+        fn main() { outer.first = u32(outer.inner[1].at.y) + u32(outer.rest[0].x); }",
+    );
+    let kernel = kernel.expect("it is valid");
+    let shape = facts(&kernel).shape(0);
+    let place = |path: &str| {
+        let leaf = shape.fixed.iter().find(|leaf| leaf.path == path);
+        leaf.map(|leaf| (leaf.offset, leaf.number))
+    };
+    assert_eq!(place("first"), Some((0, Number::Unsigned(4))));
+    assert_eq!(place("inner[0].at.y"), Some((20, Number::Signed(4))));
+    // A column of three is laid out as one of four.
+    assert_eq!(place("inner[1].turn[1].z"), Some((104, Number::Float(4))));
+    assert_eq!(shape.fixed.len(), 1 + 2 * (2 + 6));
+    let rest = shape.repeated.expect("it ends in an array");
+    assert_eq!((rest.path.as_str(), rest.count), ("rest", None));
+    assert_eq!((rest.offset, rest.stride), (112, 16));
+    let offsets: Vec<_> = rest.element.iter().map(|leaf| leaf.offset).collect();
+    assert_eq!(offsets, [0, 4, 8]);
+}
+
+#[test]
+fn an_array_of_known_length_says_how_long_it_is() {
+    let kernel = stencil();
+    let facts = facts(&kernel);
+    let bins = facts.shape(facts.find("bins").expect("it is bound"));
+    assert!(bins.fixed.is_empty());
+    let bins = bins.repeated.expect("it is an array");
+    assert_eq!((bins.count, bins.stride), (Some(16), 4));
+    assert_eq!(bins.element[0].number, Number::Unsigned(4));
+}
+
+#[test]
+fn overrides_are_listed_with_what_they_may_be_called_by() {
+    let overrides = stencil().overrides();
+    let told: Vec<_> = overrides
+        .iter()
+        .map(|found| (found.name.as_str(), found.id, found.default))
+        .collect();
+    assert_eq!(
+        told,
+        [("SCALE", None, Some(2.0)), ("TILE", Some(7), Some(8.0))]
+    );
+}

@@ -7,10 +7,10 @@
 
 use super::suite::Workload;
 use super::timeline::{self, Span};
+use crate::buffers::Buffers;
 use crate::compare::{TOLERANCE, difference, is_written};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::kernel::Buffers;
 use crate::report::median;
 use divvy::{Builder, Error, Policy, Report, Runtime};
 use serde::Serialize;

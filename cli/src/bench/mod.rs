@@ -3,6 +3,7 @@
 mod measure;
 mod page;
 mod plot;
+mod scale;
 mod suite;
 mod table;
 mod timeline;

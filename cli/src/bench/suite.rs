@@ -2,8 +2,9 @@
 //!
 //! Kernels with their data in the words of the command line, and the ranges to run them over.
 
+use crate::buffers::Inputs;
 use crate::failure::{Failure, Outcome};
-use crate::kernel::{Given, Inputs, Named, Nothing};
+use crate::kernel::{Given, Named, Nothing};
 use divvy::{Kernel, Range};
 use std::path::Path;
 

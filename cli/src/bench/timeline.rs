@@ -1,8 +1,8 @@
 //! Who did what and when, of a few dispatches after the first: read from the trace of a runtime of their own.
 
 use super::suite::Workload;
+use crate::buffers::Buffers;
 use crate::failure::{Failure, Outcome};
-use crate::kernel::Buffers;
 use divvy::Builder;
 use serde::{Deserialize, Serialize};
 use std::fs;

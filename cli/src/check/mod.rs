@@ -7,10 +7,11 @@
 mod invent;
 mod told;
 
+use crate::buffers::{Buffers, Inputs};
 use crate::compare::{Difference, TOLERANCE, difference, is_written};
 use crate::data::{Data, Slot};
 use crate::failure::{Failure, Outcome};
-use crate::kernel::{Buffers, Given, Inputs, KernelFile, Where, load, range};
+use crate::kernel::{Given, KernelFile, Where, load, range};
 use crate::output::print;
 use clap::Args;
 use divvy::device::DeviceKind;
