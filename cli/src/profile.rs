@@ -21,7 +21,7 @@ Examples:
   divvy profile explain heat.wgsl --range 4096x4096
   divvy profile clear
 
-A profile is kept in DIVVY_PROFILE_DIR, or else in a folder of the user's cache. Kernels go by a hash of their source, entry point
+A profile is kept in DIVVY_PROFILE_DIR, or else in a folder of the user's cache. Kernels go by a hash of their source, entry point \
 and constants: change one, and it is another kernel.";
 
 const EXPLAIN_EXAMPLES: &str = "\

@@ -25,10 +25,10 @@ Examples:
     divvy run heat.wgsl --range 512x512 --bind old=plate.npy --value plate.width=range.x \\
       --value plate.height=range.y --value plate.flow=0.2 --out next=next.npy --checked
 
-Buffers that the kernel only writes need no source: they begin as zeros, one element for each invocation of the range, or as
+Buffers that the kernel only writes need no source: they begin as zeros, one element for each invocation of the range, or as \
 many as the type fixes. Files of --out are replaced only when the run has succeeded.
 
-Exit codes: 0 if all went well, 1 if the run or a file failed, or --checked found something, 2 if the command line has to be
+Exit codes: 0 if all went well, 1 if the run or a file failed, or --checked found something, 2 if the command line has to be \
 changed.";
 
 /// Runs a kernel over a range, on all processors at once

@@ -27,10 +27,11 @@ Examples:
     divvy check galaxy.wgsl --entry kick --range 1000 --devices all
 
   With the data and values that the kernel is meant for:
-    divvy check heat.wgsl --range 512x512 --bind old=plate.npy --value plate.width=512 --value plate.height=512
+    divvy check heat.wgsl --range 512x512 --bind old=plate.npy \\
+      --value plate.width=512 --value plate.height=512
 
-Of each entry point it says what it binds, how a dispatch of it can be split between devices, or which line stands in the
-way; it runs it checked, which finds indices out of bounds, data races and divergent barriers; and it compares what the CPU
+Of each entry point it says what it binds, how a dispatch of it can be split between devices, or which line stands in the \
+way; it runs it checked, which finds indices out of bounds, data races and divergent barriers; and it compares what the CPU \
 and every GPU compute, alone and together. Whole numbers must be equal; floats may part by --tolerance of their size.
 
 Exit codes: 0 if nothing was found, 1 if something was, or a file can't be read, 2 if the command line has to be changed.";

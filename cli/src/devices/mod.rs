@@ -19,7 +19,7 @@ Examples:
   divvy devices --devices all         # software GPUs too
   divvy devices --json --no-measure   # for programs, and at once
 
-Memory is measured by the triad a = b + s c, arithmetic by independent chains of fused multiply-adds of f32, of which each
+Memory is measured by the triad a = b + s c, arithmetic by independent chains of fused multiply-adds of f32, of which each \
 counts as two operations; both are kernels that Divvy runs on the device. Other programs that run meanwhile make it less.";
 
 /// Says which devices there are, what they allow, and how fast they are
