@@ -118,6 +118,7 @@ impl Failure {
                     | KernelError::UnknownEntry { .. }
                     | KernelError::UnknownConstant { .. }
                     | KernelError::MissingConstant { .. }
+                    | KernelError::ConstantValue { .. }
                     | KernelError::Constants { .. }
             ),
             Failure::Library(error) => matches!(

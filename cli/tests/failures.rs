@@ -68,6 +68,7 @@ fn values_that_do_not_fit_are_named_with_what_would() {
     one("--value params").badly(2, &["NAME="]);
     one("--bind params=ones").badly(2, &["uniform", "--value params=1"]);
     run("--entry one --constant tile=much").badly(2, &["`tile`", "`much`"]);
+    run("--entry one --constant tile=-1").badly(2, &["override tile", "u32"]);
 }
 
 #[test]
