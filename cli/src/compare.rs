@@ -1,6 +1,8 @@
 //! Whether two devices computed the same.
 //!
-//! Whole numbers are the same or not; floats may part as far as a tolerance says, because devices round differently.
+//! Whole numbers are the same or not; floats may part as far as a tolerance says, because devices round differently. Of a sum
+//! that comes out near zero the roundings of what was summed are left, so a part of what a buffer's numbers are like is
+//! allowed everywhere.
 
 use crate::data::{Data, Slot};
 use crate::numbers::{self, Value};
@@ -11,8 +13,10 @@ use std::fmt;
 pub(crate) const TOLERANCE: f64 = 1e-4;
 /// What has so few digits parts further.
 const TOLERANCE_OF_HALVES: f64 = 1e-2;
-/// Near zero the tolerance is this part of it.
+/// Near zero it is this part of the tolerance that counts, of the median size of the buffer's numbers.
 const AT_ZERO: f64 = 0.1;
+/// How many numbers the median is taken of.
+const SAMPLED: u64 = 1 << 16;
 /// How many elements are shown.
 const SHOWN: usize = 3;
 
@@ -65,10 +69,11 @@ pub(crate) fn difference(
         of: 0,
         first: Vec::new(),
     };
+    let size = median_size(slot, one);
     slot.each_number(one.bytes.len() as u64, |at, number| {
         found.of += 1;
         let (one, other) = (&one.bytes[at..], &other.bytes[at..]);
-        if is_like(number, one, other, tolerance) {
+        if is_like(number, one, other, tolerance, size) {
             return;
         }
         found.differing += 1;
@@ -80,7 +85,29 @@ pub(crate) fn difference(
     (found.differing > 0).then_some(found)
 }
 
-fn is_like(number: Number, one: &[u8], other: &[u8], tolerance: f64) -> bool {
+/// The median of the sizes of the floats, or of as many as tell; zero without any.
+fn median_size(slot: &Slot, data: &Data) -> f64 {
+    let bytes = data.bytes.len() as u64;
+    let step = slot.count(bytes) / SAMPLED + 1;
+    let mut sizes = Vec::new();
+    let mut n = 0;
+    slot.each_number(bytes, |at, number| {
+        n += 1;
+        if n % step == 0
+            && let Value::Float(value) = numbers::read(number, &data.bytes[at..])
+            && value.is_finite()
+        {
+            sizes.push(value.abs());
+        }
+    });
+    let middle = sizes.len() / 2;
+    match sizes.len() {
+        0 => 0.0,
+        _ => *sizes.select_nth_unstable_by(middle, f64::total_cmp).1,
+    }
+}
+
+fn is_like(number: Number, one: &[u8], other: &[u8], tolerance: f64, size: f64) -> bool {
     match (numbers::read(number, one), numbers::read(number, other)) {
         (Value::Float(one), Value::Float(other)) => {
             let tolerance = match number {
@@ -90,7 +117,7 @@ fn is_like(number: Number, one: &[u8], other: &[u8], tolerance: f64) -> bool {
             one == other
                 || (one.is_nan() && other.is_nan())
                 || (one - other).abs()
-                    <= tolerance * one.abs().max(other.abs()).min(f64::MAX) + tolerance * AT_ZERO
+                    <= tolerance * (one.abs().max(other.abs()).min(f64::MAX) + AT_ZERO * size)
         }
         (one, other) => one == other,
     }
@@ -102,7 +129,7 @@ mod tests {
 
     fn like(one: f32, other: f32) -> bool {
         let [one, other] = [one, other].map(f32::to_le_bytes);
-        is_like(Number::Float(4), &one, &other, TOLERANCE)
+        is_like(Number::Float(4), &one, &other, TOLERANCE, 1.0)
     }
 
     #[test]

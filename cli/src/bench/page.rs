@@ -13,11 +13,11 @@ use std::fmt::Write;
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --back: #fff; --text: #1d2330; --faint: #5d6675; --grid: #dfe3ea;
-  --c0: #1f6fd6; --c1: #d9480f; --c2: #2b8a3e; --c3: #9c36b5; --c4: #b08900; --c5: #0b7285; }
+  --c0: #1f6fd6; --c1: #d9480f; --c2: #2b8a3e; --c3: #9c36b5; --c4: #b08900; --c5: #7b8494; }
 @media (prefers-color-scheme: dark) { :root { --back: #12151c; --text: #e6e9ef; --faint: #9aa4b5; --grid: #2b313d;
-  --c0: #6ea8fe; --c1: #ff8a5c; --c2: #69db7c; --c3: #da77f2; --c4: #ffd43b; --c5: #3bc9db; } }
+  --c0: #6ea8fe; --c1: #ff8a5c; --c2: #69db7c; --c3: #da77f2; --c4: #ffd43b; --c5: #8892a4; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; background: var(--back); color: var(--text);
+body { margin: 0 auto; padding: 1rem; max-width: 66rem; background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
@@ -127,7 +127,13 @@ pub(super) fn page(results: &Results) -> String {
 fn kernel(page: &mut String, rows: &[Row]) {
     let name = &rows[0].kernel;
     _ = writeln!(page, "<h2>{}</h2>\n<figure>", escaped(name));
-    let mut series: Vec<Series> = Vec::new();
+    let mut series = vec![Series {
+        name: "all together".to_owned(),
+        points: rows
+            .iter()
+            .map(|row| (row.invocations as f64, row.together.seconds))
+            .collect(),
+    }];
     for (i, alone) in rows[0].alone.iter().enumerate() {
         let time = |row: &Row| Some((row.invocations as f64, row.alone.get(i)?.seconds?));
         series.push(Series {
@@ -135,13 +141,6 @@ fn kernel(page: &mut String, rows: &[Row]) {
             points: rows.iter().filter_map(time).collect(),
         });
     }
-    series.push(Series {
-        name: "all together".to_owned(),
-        points: rows
-            .iter()
-            .map(|row| (row.invocations as f64, row.together.seconds))
-            .collect(),
-    });
     page.push_str(&plot::times(
         &format!("{name}: time by device and size"),
         &series,
@@ -151,7 +150,7 @@ fn kernel(page: &mut String, rows: &[Row]) {
         .collect::<Vec<_>>();
     let line = |row: &Row| {
         let alone = row.alone.iter().map(|alone| alone.seconds);
-        let times = alone.chain([Some(row.together.seconds)]);
+        let times = std::iter::once(Some(row.together.seconds)).chain(alone);
         let times = times.map(|time| time.map_or("-".to_owned(), seconds));
         std::iter::once(row.range.clone()).chain(times).collect()
     };
@@ -203,18 +202,16 @@ fn timeline(page: &mut String, row: &Row) {
     if row.timeline.is_empty() {
         return;
     }
-    let mut kinds: Vec<String> = Vec::new();
+    let mut kinds: Vec<(usize, &str)> = Vec::new();
     let mut bars = Vec::new();
     for span in &row.timeline {
         let kind = kind(&span.what);
-        let known = kinds.iter().position(|known| known == kind);
-        let colour = known.unwrap_or_else(|| {
-            kinds.push(kind.to_owned());
-            kinds.len() - 1
-        });
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
         bars.push(Bar {
             row: span.device,
-            colour,
+            colour: kind.0,
             start: span.start_seconds,
             seconds: span.seconds,
             what: format!("{}: {}", span.what, seconds(span.seconds)),
@@ -243,12 +240,11 @@ fn timeline(page: &mut String, row: &Row) {
     page.push_str("</figure>\n");
 }
 
-/// What kind of thing a device does, by its name in the trace: a copy, or the entry point that it runs.
-fn kind(what: &str) -> &str {
+/// What kind of thing a device does, by its name in the trace: a copy, or the entry point that it runs; and its colour.
+fn kind(what: &str) -> (usize, &str) {
     match what.split_whitespace().next() {
-        Some("to") => "copied to the device",
-        Some("from") => "copied from the device",
-        Some(entry) => entry,
-        None => "",
+        Some("to") => (2, "copied to the device"),
+        Some("from") => (4, "copied from the device"),
+        entry => (3, entry.unwrap_or_default()),
     }
 }

@@ -6,14 +6,14 @@
 
 use super::page::escaped;
 use super::scale::Scale;
-use crate::report::{scaled, seconds};
+use crate::report::scaled;
 use std::fmt::Write;
 
 /// The picture's size. It is as wide as the narrowest window, so that letters stay readable there.
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 230.0;
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 20.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 40.0;
 /// The height of a device's row in a timeline.
@@ -46,11 +46,17 @@ fn count_tick(number: f64) -> String {
 }
 
 fn seconds_tick(number: f64) -> String {
-    if number == 0.0 {
-        return "0".to_owned();
-    }
-    let text = seconds(number);
-    text.replace(".00", "").replace(".0 us", " us")
+    let (scaled, unit) = match number {
+        0.0 => return "0".to_owned(),
+        long if long >= 0.9995 => (long, "s"),
+        middle if middle >= 0.9995e-3 => (middle * 1e3, "ms"),
+        short => (short * 1e6, "us"),
+    };
+    let text = format!("{scaled:.2}");
+    format!(
+        "{} {unit}",
+        text.trim_end_matches('0').trim_end_matches('.')
+    )
 }
 
 fn percent_tick(number: f64) -> String {
@@ -103,14 +109,15 @@ fn framed(title: &str, x: &Axis, y: Option<&Axis>, height: f64) -> String {
     svg
 }
 
-/// A picture's end, with the names of what is in it as text of the page, where they may take several lines.
-fn with_key(mut svg: String, names: &[String]) -> String {
+/// A picture's end, with the colours of what is in it and what they stand for: as text of the page, where it may take several
+/// lines.
+fn with_key(mut svg: String, key: &[(usize, &str)]) -> String {
     svg.push_str("</svg>\n<p class=\"key\">");
-    for (i, name) in names.iter().enumerate() {
+    for (colour, name) in key {
         _ = write!(
             svg,
             "<span><i class=\"b{}\"></i>{}</span> ",
-            i % COLOURS,
+            colour % COLOURS,
             escaped(name)
         );
     }
@@ -120,6 +127,9 @@ fn with_key(mut svg: String, names: &[String]) -> String {
 
 /// How many colours the style has.
 pub(super) const COLOURS: usize = 6;
+/// That of all devices together, wherever they are shown; those of devices alone follow it.
+pub(super) const TOGETHER: usize = 0;
+const FIXED: usize = 5;
 
 /// Time over size, both in decades.
 pub(super) fn times(title: &str, series: &[Series]) -> String {
@@ -150,8 +160,12 @@ pub(super) fn times(title: &str, series: &[Series]) -> String {
             );
         }
     }
-    let names: Vec<_> = series.iter().map(|series| series.name.clone()).collect();
-    with_key(svg, &names)
+    let key: Vec<_> = series
+        .iter()
+        .enumerate()
+        .map(|(i, series)| (i, series.name.as_str()))
+        .collect();
+    with_key(svg, &key)
 }
 
 fn line(svg: &mut String, colour: usize, places: &[(f64, f64)]) {
@@ -186,20 +200,23 @@ pub(super) fn sweep(title: &str, first: &str, points: &[(f64, f64)], chosen: (f6
     let mut svg = framed(title, &x, Some(&y), HEIGHT);
     let place = |(share, time): (f64, f64)| (across(&x, share), up(&y, time));
     let places: Vec<_> = points.iter().copied().map(place).collect();
-    line(&mut svg, 0, &places);
+    line(&mut svg, FIXED, &places);
     for (at, time) in places {
         _ = writeln!(
             svg,
-            "<circle class=\"f0\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"2.2\"/>"
+            "<circle class=\"f{FIXED}\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"2.2\"/>"
         );
     }
     let (at, time) = place(chosen);
     _ = writeln!(
         svg,
-        "<circle class=\"f1\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"5\"/>"
+        "<circle class=\"f{TOGETHER}\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"5\"/>"
     );
-    let names = ["fixed splits", "as measurement splits it"].map(str::to_owned);
-    with_key(svg, &names)
+    let key = [
+        (FIXED, "fixed splits"),
+        (TOGETHER, "as measurement splits it"),
+    ];
+    with_key(svg, &key)
 }
 
 /// A bar of a timeline: whose row, which colour, when and how long, in seconds.
@@ -212,7 +229,12 @@ pub(super) struct Bar {
 }
 
 /// Who did what and when.
-pub(super) fn timeline(title: &str, rows: &[&str], bars: &[Bar], kinds: &[String]) -> String {
+pub(super) fn timeline(
+    title: &str,
+    rows: &[&str],
+    bars: &[Bar],
+    kinds: &[(usize, &str)],
+) -> String {
     let ends = bars.iter().map(|bar| bar.start + bar.seconds);
     let x = Axis {
         scale: Scale::from_zero(ends),
@@ -247,4 +269,17 @@ pub(super) fn timeline(title: &str, rows: &[&str], bars: &[Bar], kinds: &[String
         );
     }
     with_key(svg, kinds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_have_no_digits_that_say_nothing() {
+        let ticks = [0.0, 0.5e-6, 20e-6, 1e-3, 1.5e-3, 0.25, 2.0].map(seconds_tick);
+        let expected = ["0", "0.5 us", "20 us", "1 ms", "1.5 ms", "250 ms", "2 s"];
+        assert_eq!(ticks, expected);
+        assert_eq!([1000.0, 1e6].map(count_tick), ["1 k", "1 M"]);
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Check {
     /// Devices to compare with the CPU: gpu, gpu0, all, or part of a name; several with commas
     #[arg(long, value_name = "NAMES")]
     devices: Option<String>,
-    /// How far floats may part, of their size; near zero, a tenth of that
+    /// How far floats may part, of their size; near zero, a tenth of that of the buffer's median size
     #[arg(long, value_name = "PART", default_value_t = TOLERANCE)]
     tolerance: f64,
     /// Which part of the numbers may differ all the same, for a kernel that magnifies how devices round

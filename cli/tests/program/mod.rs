@@ -69,6 +69,8 @@ impl Folder {
             command.env_remove(name);
         }
         command
+            // Without it a layer of Mesa complains of a missing desktop, and its lines begin with `error:` too.
+            .env("NODEVICE_SELECT", "1")
             .env("DIVVY_DEVICES", "cpu")
             .env("DIVVY_PROFILE_DIR", self.path("profile"));
         command
