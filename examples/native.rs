@@ -1,12 +1,20 @@
 //! A body written by hand: on the CPU it replaces the kernel's WGSL, here because the standard library selects faster.
 
-use divvy::{Access, Kernel, Runtime};
+mod show;
+
+use divvy::{Access, Kernel};
+use show::{Example, Outcome};
 
 const REACH: usize = 3;
 
-fn main() -> divvy::Result<()> {
-    let n = 1 << 20;
-    let runtime = Runtime::new()?;
+fn main() -> Outcome {
+    let mut show = Example::new(
+        "native",
+        "Running medians, by a body written in Rust on the CPU.",
+    )
+    .size(1 << 20, 1, "elements of the signal")
+    .open()?;
+    let (runtime, n) = (show.runtime.clone(), show.options.size);
     let medians = Kernel::from_wgsl(include_str!("../shaders/native.wgsl"))?
         .access("noisy", Access::Neighborhood(REACH as u64))? // nobody can know it of what the body reads
         .native(|body| {
@@ -22,17 +30,15 @@ fn main() -> divvy::Result<()> {
     let noisy = runtime.buffer_from(&signal)?;
     let smooth = runtime.buffer::<f32>(n)?;
 
-    let report = runtime
-        .dispatch(&medians, n)
-        .bind("noisy", &noisy)
-        .bind("smoothed", &smooth)
-        .run()?;
+    let dispatch = runtime.dispatch(&medians, n).bind("noisy", &noisy);
+    show.submit(dispatch.bind("smoothed", &smooth))?;
+    show.wait()?;
 
     let right = |i: usize| median(|j| signal[(i + j).saturating_sub(REACH).min(n - 1)]);
     let found = runtime.read(&smooth)?;
-    assert!((0..n).all(|i| found[i] == right(i)));
-    println!("{report}");
-    Ok(())
+    let all = (0..n).all(|i| found[i] == right(i));
+    show.check("every element is the median of those around it", all);
+    show.end()
 }
 
 /// The middle one of the values around an element.

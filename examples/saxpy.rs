@@ -1,22 +1,24 @@
 //! The smallest program: one kernel, split over every processor of the machine.
 
-use divvy::{Kernel, Runtime};
+mod show;
 
-fn main() -> divvy::Result<()> {
-    let n = 1 << 24;
-    let runtime = Runtime::new()?; // the CPU and every GPU found
+use divvy::Kernel;
+use show::{Example, Outcome};
+
+fn main() -> Outcome {
+    let mut show = Example::new("saxpy", "y becomes a x + y, for very many x and y.")
+        .size(1 << 24, 1, "how many")
+        .open()?;
+    let (runtime, n) = (show.runtime.clone(), show.options.size);
     let saxpy = Kernel::from_wgsl(include_str!("../shaders/saxpy.wgsl"))?;
     let x = runtime.buffer_from(&vec![1.0_f32; n])?;
     let y = runtime.buffer_from(&vec![2.0_f32; n])?;
 
-    let report = runtime
-        .dispatch(&saxpy, n)
-        .value("a", 3.0_f32)
-        .bind("x", &x)
-        .bind("y", &y)
-        .run()?;
+    let dispatch = runtime.dispatch(&saxpy, n).value("a", 3.0_f32);
+    show.submit(dispatch.bind("x", &x).bind("y", &y))?;
+    show.wait()?;
 
-    assert!(runtime.read(&y)?.iter().all(|&y| y == 5.0));
-    println!("{report}"); // a line for each device: share, time, rate, bytes moved
-    Ok(())
+    let found = runtime.read(&y)?;
+    show.check("every y is 5", found.iter().all(|&y| y == 5.0));
+    show.end()
 }
