@@ -31,6 +31,31 @@ impl Picture {
         Self::new(width, height, |x, y| colour(numbers[y * width + x]))
     }
 
+    /// Numbers by rows, `times` as large in both directions, with what lies between them. The colour has the place too,
+    /// counted in numbers from the top left.
+    pub fn between(
+        numbers: &[f32],
+        width: usize,
+        times: usize,
+        colour: impl Fn(f32, f32, f32) -> Colour,
+    ) -> Self {
+        let height = numbers.len() / width;
+        Self::new(width * times, height * times, |x, y| {
+            let [x, y] = [x, y].map(|at| (at as f32 + 0.5) / times as f32);
+            let near = |at: f32, count: usize| {
+                let at = (at - 0.5).clamp(0.0, (count - 1) as f32);
+                (at as usize, (at as usize + 1).min(count - 1), at.fract())
+            };
+            let ((left, right, across), (top, bottom, down)) = (near(x, width), near(y, height));
+            let along = |row: usize| {
+                let [a, b] = [left, right].map(|column| numbers[row * width + column]);
+                a + (b - a) * across
+            };
+            let (a, b) = (along(top), along(bottom));
+            colour(a + (b - a) * down, x, y)
+        })
+    }
+
     /// The picture at most `width` pixels wide: each pixel has the mean light of those that it covers.
     pub fn shrunk(self, width: usize) -> Self {
         if self.width <= width {
