@@ -29,8 +29,7 @@ const SOUTH: f64 = 15.0 * PI / 180.0;
 const NORTH: f64 = 75.0 * PI / 180.0;
 
 fn main() -> Outcome {
-    let about =
-        "A jet around a planet breaks into eddies, seen from above the pole.";
+    let about = "A jet around a planet breaks into eddies, seen from above the pole.";
     let mut show = Example::new("climate", about)
         .size(
             320,

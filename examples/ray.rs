@@ -1,0 +1,174 @@
+//! Light is followed through a heap of spheres, path by path, and the picture gets clearer with each.
+
+mod show;
+
+use bytemuck::{Pod, Zeroable};
+use divvy::{Buffer, Kernel};
+use show::{Colour, Example, Outcome, Picture, Show, mix};
+use std::f32::consts::TAU;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Camera {
+    width: u32,
+    height: u32,
+    sample: u32,
+    seed: u32,
+    count: u32,
+    furnace: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Sphere {
+    centre: [f32; 3],
+    radius: f32,
+    colour: Colour,
+    surface: f32,
+}
+
+const GLASS: f32 = 1.0;
+const METAL: f32 = 2.0;
+const CANDY: &[Colour] = &[
+    [0.90, 0.30, 0.24],
+    [0.95, 0.72, 0.30],
+    [0.35, 0.68, 0.50],
+    [0.22, 0.48, 0.75],
+    [0.62, 0.36, 0.66],
+    [0.90, 0.30, 0.24],
+];
+
+fn main() -> Outcome {
+    let mut show = Example::new(
+        "ray",
+        "Spheres of chalk, metal and glass, by paths of light.",
+    )
+    .size(
+        640,
+        16,
+        "columns of the picture; it has nine sixteenths as many rows",
+    )
+    .steps(48, "paths of light for each pixel")
+    .seed(1)
+    .draws(1.0) // where devices round differently, a few paths go elsewhere
+    .open()?;
+    let kernel = Kernel::from_wgsl(include_str!("../shaders/ray.wgsl"))?;
+    let camera = |width: usize, furnace| Camera {
+        width: width as u32,
+        height: (width * 9 / 16) as u32,
+        sample: 0,
+        seed: show.options.seed as u32,
+        count: 0,
+        furnace,
+    };
+    let (small, large) = (camera(160, 1), camera(show.options.size, 0));
+    let scene = scene();
+
+    // In a furnace nothing can be seen: where all light is given back, as much comes from everywhere. Only paths that are
+    // still under way after the last bounce have not found it.
+    let furnace = trace(&mut show, &kernel, small, &scene, 0..4)?;
+    let most = furnace
+        .iter()
+        .flatten()
+        .fold(0.0, |most: f32, part| most.max(*part));
+    show.within(
+        "most light in a furnace, above that of its walls",
+        f64::from(most - 1.0).max(0.0),
+        1e-5,
+    );
+    let mean = furnace.iter().map(|light| f64::from(light[0])).sum::<f64>() / furnace.len() as f64;
+    show.within("light missing in a furnace, on average", 1.0 - mean, 4e-3);
+    // Each path that meets a lonely ball of chalk meets it once.
+    let ball = [Sphere {
+        colour: [0.25; 3],
+        ..scene[0]
+    }];
+    let lonely = Camera {
+        furnace: 2,
+        ..small
+    };
+    let found = trace(&mut show, &kernel, lonely, &ball, 0..1)?;
+    let right = found.iter().all(|light| [0.25, 1.0].contains(&light[0]));
+    let met = found.iter().any(|light| light[0] == 0.25);
+    show.check(
+        "a grey ball alone in a furnace is as bright as it is grey",
+        right && met,
+    );
+
+    let steps = show.steps();
+    let end = trace(&mut show, &kernel, large, &scene, steps)?;
+    show.picture(draw(&end, large.width as usize))?;
+    show.end()
+}
+
+/// Paths on all devices.
+fn trace(
+    show: &mut Show,
+    kernel: &Kernel,
+    camera: Camera,
+    spheres: &[Sphere],
+    samples: impl Iterator<Item = usize>,
+) -> Outcome<Vec<[f32; 4]>> {
+    let runtime = show.runtime.clone();
+    let (width, height) = (camera.width as usize, camera.height as usize);
+    let there = runtime.buffer_from(spheres)?;
+    let light: Buffer<[f32; 4]> = runtime.buffer(width * height)?;
+    for sample in samples {
+        let count = spheres.len() as u32;
+        let camera = Camera {
+            sample: sample as u32,
+            count,
+            ..camera
+        };
+        let dispatch = runtime
+            .dispatch(kernel, [width, height])
+            .value("camera", camera);
+        show.submit(dispatch.bind("spheres", &there).bind("light", &light))?;
+        show.frame(sample, || Ok(draw(&runtime.read(&light)?, width)))?;
+    }
+    show.wait()?;
+    Ok(runtime.read(&light)?)
+}
+
+/// Three large spheres, and small ones around them like the seeds of a sunflower.
+fn scene() -> Vec<Sphere> {
+    let sphere = |centre, radius, colour, surface| Sphere {
+        centre,
+        radius,
+        colour,
+        surface,
+    };
+    let mut spheres = vec![
+        sphere([-1.75, 1.0, 0.1], 1.0, [0.93, 0.93, 0.90], 0.0),
+        sphere([0.2, 1.0, 0.9], 1.0, [1.0; 3], GLASS),
+        sphere([2.1, 1.0, -0.3], 1.0, [0.95, 0.72, 0.45], METAL + 0.02),
+    ];
+    for i in 0..90 {
+        let (angle, reach) = (TAU * 0.381_966 * i as f32, 0.5 * (i as f32 + 6.0).sqrt());
+        let (sin, cos) = angle.sin_cos();
+        let radius = 0.16 + 0.11 * (7.0 * angle).sin().abs();
+        let centre = [reach * cos, radius, reach * sin];
+        let is_free = |other: &Sphere| {
+            let apart: f32 = (0..3)
+                .map(|axis| (other.centre[axis] - centre[axis]).powi(2))
+                .sum();
+            apart.sqrt() > other.radius + radius
+        };
+        let surface = [0.0, 0.0, METAL + 0.15, 0.0, GLASS, 0.0, METAL][i % 7];
+        let colour = mix(CANDY, (i as f32 * 0.137).fract());
+        if spheres.iter().all(is_free) {
+            let colour = if surface == GLASS { [1.0; 3] } else { colour };
+            spheres.push(sphere(centre, radius, colour, surface));
+        }
+    }
+    spheres
+}
+
+fn draw(light: &[[f32; 4]], width: usize) -> Picture {
+    // As film does it: what is very bright is less than white.
+    let tone = |part: f32| (1.0 - (-1.3 * part).exp()).powf(1.0 / 2.2);
+    Picture::new(width, light.len() / width, |x, y| {
+        let [red, green, blue, _] = light[y * width + x];
+        [red, green, blue].map(tone)
+    })
+}
