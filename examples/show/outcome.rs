@@ -124,6 +124,11 @@ impl Show {
         Ok(())
     }
 
+    /// Seconds in which dispatches were under way, up to the last wait.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
     fn wait_for_one(&mut self) -> Outcome {
         let Some(event) = self.submitted.pop_front() else {
             return Ok(());
