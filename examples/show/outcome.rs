@@ -257,7 +257,7 @@ impl Show {
     }
 }
 
-/// Whether the patterns are of the same buffers, so of the same kernel: nothing else has the names of all.
+/// Whether the patterns are of buffers with the same names.
 fn are_of_same(a: &[Pattern], b: &[Pattern]) -> bool {
     let names = |of: &Pattern| of.binding.clone();
     a.iter().map(names).eq(b.iter().map(names))
