@@ -6,7 +6,7 @@
 mod show;
 
 use bytemuck::{Pod, Zeroable};
-use divvy::Kernel;
+use divvy::{Buffer, Kernel};
 use show::{Example, Outcome, Picture, Show, TIDE, mix};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI, TAU};
 
@@ -20,127 +20,132 @@ struct World {
     east: f32,
     north: f32,
     viscosity: f32,
+    south: f32,
+    across: f32,
+    side: u32,
 }
 
 const RADIUS: f64 = 6.371_22e6;
 const SPIN: f64 = 7.292e-5;
 const GRAVITY: f64 = 9.806_16;
-const SOUTH: f64 = 15.0 * PI / 180.0;
-const NORTH: f64 = 75.0 * PI / 180.0;
+const SOUTH: f64 = PI / 12.0;
+const NORTH: f64 = PI / 2.4;
+/// Pixels of the picture.
+const SIDE: usize = 640;
 
 fn main() -> Outcome {
     let about = "A jet around a planet breaks into eddies, seen from above the pole.";
     let mut show = Example::new("climate", about)
         .size(
             320,
-            32,
-            "columns around the planet; it has three eighths as many rows",
+            64,
+            "columns around the planet, at three eighths as many rows",
         )
         .steps(8000, "time steps: four for each column are a day")
         .draws(1.0) // devices round differently, and the jet is unstable
         .open()?;
-    let kernel = Kernel::from_wgsl(include_str!("../shaders/climate.wgsl"))?;
     let (width, height) = (show.options.size, show.options.size * 3 / 8);
+    let across = (NORTH - SOUTH) / height as f64;
     let world = World {
         width: width as u32,
         height: height as u32,
-        depth: 10_000.0,
+        depth: 10_158.0, // at the southern wall, with which the mean on a whole sphere is 10,000
         step: 86.4 * 256.0 / width as f32,
         east: (TAU * RADIUS / width as f64) as f32,
-        north: ((NORTH - SOUTH) * RADIUS / height as f64) as f32,
+        north: (across * RADIUS) as f32,
         viscosity: 3e4,
+        south: SOUTH as f32,
+        across: across as f32,
+        side: SIDE as u32,
+    };
+
+    let runtime = show.runtime.clone();
+    let source = Kernel::from_wgsl(include_str!("../shaders/climate.wgsl"))?;
+    let (stage, look) = (source.clone().entry("stage")?, source.entry("look")?);
+    let rows: Vec<_> = (0..height)
+        .map(|row| latitude(row as f64, across))
+        .collect();
+    let latitudes = runtime.buffer_from(&rows)?;
+    let [a, b, c, seen] = [3, 3, 3, 0].map(|kinds| match kinds {
+        0 => runtime.buffer::<f32>(SIDE * SIDE),
+        kinds => runtime.buffer(kinds * width * height),
+    });
+    let (mut base, mut last, between, seen) = (a?, b?, c?, seen?);
+    // A step in the three stages of Wicker and Skamarock (2002).
+    let advance = |show: &mut Show, base: &Buffer<f32>, last: &Buffer<f32>| -> Outcome {
+        let stages = [
+            (3.0, base, last),
+            (2.0, last, &between),
+            (1.0, &between, last),
+        ];
+        for (part, now, next) in stages {
+            let step = world.step / part;
+            let dispatch = runtime
+                .dispatch(&stage, [width, height])
+                .value("world", World { step, ..world });
+            let dispatch = dispatch.bind("latitudes", &latitudes).bind("base", base);
+            show.submit(dispatch.bind("now", now).bind("next", next))?;
+        }
+        Ok(())
+    };
+    let picture = |state: &Buffer<f32>| {
+        let dispatch = runtime.dispatch(&look, [SIDE, SIDE]).value("world", world);
+        let dispatch = dispatch.bind("latitudes", &latitudes).bind("now", state);
+        dispatch.bind("seen", &seen).run()?;
+        Ok(draw(&runtime.read(&seen)?))
     };
 
     // Undisturbed, the jet is in balance with the pressure and stays as it is.
-    let calm = jet(&world, 0.0);
-    let later = flow(&mut show, &kernel, world, &calm, 0..200)?;
-    let crosswise = later.chunks(width).skip(2).step_by(3).flatten();
+    runtime.write(&base, &jet(&world, 0.0))?;
+    for _ in 0..200 {
+        advance(&mut show, &base, &last)?;
+        std::mem::swap(&mut base, &mut last);
+    }
+    let calm = runtime.read(&base)?;
+    let crosswise = calm.chunks(width).skip(2).step_by(3).flatten();
     let most = crosswise.fold(0.0, |most: f32, v| most.max(v.abs()));
     show.within(
-        "metres a second across the jet while nothing disturbs it",
+        "metres a second across the undisturbed jet",
         most.into(),
         0.1,
     );
 
     let start = jet(&world, 120.0);
-    let steps = show.steps();
-    let end = flow(&mut show, &kernel, world, &start, steps)?;
-    let ([mass, energy], [mass_later, energy_later]) = (sums(&world, &start), sums(&world, &end));
-    show.within(
-        "mass that is lost or won, in parts",
-        (mass_later / mass - 1.0).abs(),
-        1e-7,
-    );
-    show.within(
-        "energy that is lost or won, in parts",
-        (energy_later / energy - 1.0).abs(),
-        0.08, // what viscosity takes
-    );
-    show.picture(draw(&world, &end))?;
-    show.end()
-}
-
-/// Steps on all devices, each in the three stages of Wicker and Skamarock (2002).
-fn flow(
-    show: &mut Show,
-    kernel: &Kernel,
-    world: World,
-    start: &[f32],
-    steps: impl Iterator<Item = usize>,
-) -> Outcome<Vec<f32>> {
-    let runtime = show.runtime.clone();
-    let rows: Vec<_> = (0..world.height).map(|row| latitude(&world, row)).collect();
-    let latitudes = runtime.buffer_from(&rows)?;
-    let (mut base, mut last) = (runtime.buffer_from(start)?, runtime.buffer_from(start)?);
-    let between = runtime.buffer_from(start)?;
-    for step in steps {
-        show.frame(step, || Ok(draw(&world, &runtime.read(&base)?)))?;
-        for (part, now, next) in [
-            (3.0, &base, &last),
-            (2.0, &last, &between),
-            (1.0, &between, &last),
-        ] {
-            let world = World {
-                step: world.step / part,
-                ..world
-            };
-            let dispatch = runtime.dispatch(kernel, [world.width as usize, world.height as usize]);
-            let dispatch = dispatch.value("world", world).bind("latitudes", &latitudes);
-            show.submit(
-                dispatch
-                    .bind("now", now)
-                    .bind("base", &base)
-                    .bind("next", next),
-            )?;
-        }
+    runtime.write(&base, &start)?;
+    for step in show.steps() {
+        show.frame(step, || picture(&base))?;
+        advance(&mut show, &base, &last)?;
         std::mem::swap(&mut base, &mut last);
     }
     show.wait()?;
-    Ok(runtime.read(&base)?)
+
+    let ([mass, energy], [mass_then, energy_then]) =
+        (sums(&world, &start), sums(&world, &runtime.read(&base)?));
+    let changes = [mass_then / mass - 1.0, energy_then / energy - 1.0].map(f64::abs);
+    show.within("mass that is lost or won, in parts", changes[0], 1e-7);
+    // Viscosity takes some.
+    show.within("energy that is lost or won, in parts", changes[1], 0.08);
+    show.picture(picture(&base)?)?;
+    show.end()
 }
 
-/// Latitudes from the southern wall on, in rows.
-fn north_of(world: &World, rows: f64) -> f64 {
-    SOUTH + (NORTH - SOUTH) * rows / f64::from(world.height)
-}
-
-/// What the kernel calls `Latitude`.
-fn latitude(world: &World, row: u32) -> [f32; 5] {
-    let [south, middle, north] = [0.0, 0.5, 1.0].map(|part| north_of(world, f64::from(row) + part));
-    let of_spin = |latitude: f64| 2.0 * SPIN * latitude.sin();
+/// What the kernel calls `Latitude`, of rows that are so many radians wide.
+fn latitude(row: f64, across: f64) -> [f32; 5] {
+    let [south, middle, north] = [0.0, 0.5, 1.0].map(|part| SOUTH + (row + part) * across);
+    let spin = |latitude: f64| 2.0 * SPIN * latitude.sin();
     [
         middle.cos(),
         south.cos(),
         north.cos(),
-        of_spin(south),
-        of_spin(north),
+        spin(south),
+        spin(north),
     ]
     .map(|number| number as f32)
 }
 
 /// The jet, the heights that balance it, and a bump of `metres` on it.
 fn jet(world: &World, metres: f64) -> Vec<f32> {
-    let (width, height) = (world.width as usize, world.height as usize);
+    let (width, across) = (world.width as usize, f64::from(world.north) / RADIUS);
     let (from, to) = (PI / 7.0, FRAC_PI_2 - PI / 7.0);
     let speed = |at: f64| {
         let shape = 1.0 / ((at - from) * (at - to)) + 4.0 / (to - from).powi(2);
@@ -150,37 +155,34 @@ fn jet(world: &World, metres: f64) -> Vec<f32> {
             0.0
         }
     };
-    let slope =
-        |at: f64| -speed(at) * (2.0 * SPIN * RADIUS * at.sin() + speed(at) * at.tan()) / GRAVITY;
-    // From row to row by the midpoint rule, in a hundred steps each.
-    let fine = (NORTH - SOUTH) / (100 * height) as f64;
-    let mut heights = vec![0.0];
-    for row in 1..height {
-        let below = (0..100)
-            .map(|i| slope(north_of(world, row as f64 - 0.5) + (f64::from(i) + 0.5) * fine));
-        heights.push(heights[row - 1] + below.sum::<f64>() * fine);
+    let mut height = 0.0;
+    let mut state = Vec::new();
+    for row in 0..world.height {
+        let at = SOUTH + (f64::from(row) + 0.5) * across;
+        let bump = |east: f64| {
+            at.cos() * (-(3.0 * east).powi(2) - (15.0 * (FRAC_PI_4 - at)).powi(2)).exp()
+        };
+        let bumps =
+            (0..width).map(|column| bump(TAU * ((column as f64 + 0.5) / width as f64 - 0.5)));
+        state.extend(bumps.map(|bump| (height + metres * bump) as f32));
+        state.extend(std::iter::repeat_n(speed(at) as f32, width));
+        state.extend(std::iter::repeat_n(0.0, width));
+        // To the middle of the next row, in a hundred steps of the midpoint rule.
+        for i in 0..100 {
+            let at = at + (f64::from(i) + 0.5) / 100.0 * across;
+            let turns = 2.0 * SPIN * RADIUS * at.sin() + speed(at) * at.tan();
+            height -= speed(at) * turns / GRAVITY * across / 100.0;
+        }
     }
-    let weight = |row: usize| north_of(world, row as f64 + 0.5).cos();
-    let mean = (0..height)
-        .map(|row| heights[row] * weight(row))
-        .sum::<f64>()
-        / (0..height).map(weight).sum::<f64>();
-    let cell = |i: usize| {
-        let (row, k, column) = (i / width / 3, i / width % 3, i % width);
-        let at = north_of(world, row as f64 + 0.5);
-        let east = TAU * ((column as f64 + 0.5) / width as f64 - 0.5);
-        let bump = at.cos() * (-(3.0 * east).powi(2) - (15.0 * (FRAC_PI_4 - at)).powi(2)).exp();
-        [heights[row] - mean + metres * bump, speed(at), 0.0][k] as f32
-    };
-    (0..3 * width * height).map(cell).collect()
+    state
 }
 
-/// Mass and energy, but for what the mean depth has.
+/// Mass, and energy but for what the depth has at rest.
 fn sums(world: &World, state: &[f32]) -> [f64; 2] {
-    let width = world.width as usize;
+    let (width, across) = (world.width as usize, f64::from(world.north) / RADIUS);
     let mut sums = [0.0; 2];
     for (row, numbers) in state.chunks(3 * width).enumerate() {
-        let weight = north_of(world, row as f64 + 0.5).cos();
+        let weight = (SOUTH + (row as f64 + 0.5) * across).cos();
         for column in 0..width {
             let [above, u, v] = [0, 1, 2].map(|k| f64::from(numbers[k * width + column]));
             let depth = f64::from(world.depth) + above;
@@ -191,36 +193,12 @@ fn sums(world: &World, state: &[f32]) -> [f64; 2] {
     sums
 }
 
-/// Vorticity, from above the pole.
-fn draw(world: &World, state: &[f32]) -> Picture {
-    let (width, height) = (world.width as usize, world.height as usize);
-    let turn = |row: usize, column: usize| {
-        let row = row.clamp(1, height - 1);
-        let number =
-            |row: usize, k: usize, column: usize| state[(3 * row + k) * width + column % width];
-        let [cosine, cosine_south] =
-            [0.5, -0.5].map(|part| north_of(world, row as f64 + part).cos() as f32);
-        let along = number(row, 2, column) - number(row, 2, column + width - 1);
-        let across = cosine * number(row, 1, column) - cosine_south * number(row - 1, 1, column);
-        along / world.east - across / world.north
-    };
-    Picture::new(640, 640, |x, y| {
-        let [x, y] = [x, y].map(|at| (at as f64 + 0.5) / 320.0 - 1.0);
-        // The planet from far above: a latitude is a circle as wide as its cosine.
-        let (radius, angle) = (x.hypot(y), y.atan2(x) / TAU + 0.5);
-        let row = (radius.min(1.0).acos() - SOUTH) / (NORTH - SOUTH) * height as f64;
-        if radius > 1.0 {
-            return [0.0; 3];
-        }
-        let shade = (1.0 - radius * radius).sqrt() as f32 * 0.6 + 0.4;
-        if row < 0.0 || row >= height as f64 {
-            return mix(TIDE, 0.5).map(|part| part * shade);
-        }
-        let (columns, row) = (angle * width as f64, row.max(0.0));
-        let (column, part) = (columns as usize % width, columns.fract() as f32);
-        let (below, up) = (row as usize, row.fract() as f32);
-        let along = |row: usize| turn(row, column) * (1.0 - part) + turn(row, column + 1) * part;
-        let turn = along(below) * (1.0 - up) + along(below + 1) * up;
+fn draw(seen: &[f32]) -> Picture {
+    Picture::between(seen, SIDE, 1, |turn, x, y| {
+        let [x, y] = [x, y].map(|at| 2.0 * at / SIDE as f32 - 1.0);
+        // As if the sun stood above the pole.
+        let shade = (1.0 - x * x - y * y).max(0.0).sqrt();
+        let shade = if shade > 0.0 { 0.4 + 0.6 * shade } else { 0.0 };
         mix(TIDE, 0.5 + 0.5 * (turn * 1.2e4).tanh()).map(|part| part * shade)
     })
 }

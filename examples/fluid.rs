@@ -95,20 +95,15 @@ fn main() -> Outcome {
         kept.abs() / through,
         1e-4,
     );
-    let half = &forces[forces.len() / 2..];
-    if let Some(period) = period(half) {
+    if show.options.steps >= 400 * show.options.size {
+        let period = period(&forces[forces.len() / 2..]).unwrap_or(f64::NAN);
         let strouhal = f64::from(diameter / SPEED) / period;
         show.number("Strouhal number", strouhal);
         // The cylinder has stairs for a surface.
-        show.within(
-            "Strouhal number, in parts off 0.3",
-            (strouhal / 0.3 - 1.0).abs(),
-            0.05,
-        );
+        let off = (strouhal / 0.3 - 1.0).abs();
+        show.within("Strouhal number, in parts off 0.3", off, 0.05);
     } else {
-        show.say(format_args!(
-            "too few vortices to measure a Strouhal number"
-        ));
+        show.say(format_args!("too few steps to count vortices"));
     }
     show.picture(picture(old)?)?;
     show.end()

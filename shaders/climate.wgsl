@@ -1,4 +1,4 @@
-// Shallow water between two latitudes of a rotating sphere: one stage of a Runge-Kutta step.
+// Shallow water between two latitudes of a rotating sphere: a stage of a Runge-Kutta step, and a look at it.
 //
 // Heights stand in the middle of cells, u on their western and v on their southern sides (the C grid of Arakawa and Lamb).
 // Heights change by what flows through the sides, so that no water is lost; velocities by the vector-invariant equations,
@@ -13,6 +13,9 @@ struct World {
     east: f32,      // metres from cell to cell, at the equator and along a meridian
     north: f32,
     viscosity: f32, // square metres a second
+    south: f32,     // latitude of the southern wall, and radians from row to row
+    across: f32,
+    side: u32,      // of the picture, in pixels
 }
 
 // Of a row of cells: the cosine of the latitude in their middle and at their sides, and the Coriolis parameter at the sides.
@@ -30,6 +33,7 @@ struct Latitude {
 @group(0) @binding(2) var<storage, read> now: array<f32>;
 @group(0) @binding(3) var<storage, read> base: array<f32>;
 @group(0) @binding(4) var<storage, read_write> next: array<f32>;
+@group(0) @binding(5) var<storage, read_write> seen: array<f32>;
 
 const GRAVITY = 9.80616;
 
@@ -118,4 +122,35 @@ fn stage(@builtin(global_invocation_id) id: vec3<u32>) {
     next[here + c] = base[here + c] + world.step * inflow;
     next[here + width + c] = base[here + width + c] + world.step * push_u;
     next[here + 2u * width + c] = select(base[here + 2u * width + c] + world.step * push_v, 0.0, is_first);
+}
+
+// Vorticity in the south-western corner of a cell.
+fn vorticity(row: u32, column: u32) -> f32 {
+    let here = row * 3u * world.width;
+    let south = here - 3u * world.width;
+    let v = here + 2u * world.width;
+    let east = (now[v + column] - now[v + (column + world.width - 1u) % world.width]) / world.east;
+    let u = world.width + column;
+    let north = latitudes[row].cosine * now[here + u] - latitudes[row - 1u].cosine * now[south + u];
+    return (east - north / world.north) / latitudes[row].cosine_south;
+}
+
+// Vorticity as it's seen from far above the pole, where a latitude is a circle as wide as its cosine.
+@compute @workgroup_size(64, 4)
+fn look(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x >= world.side || id.y >= world.side {
+        return;
+    }
+    let place = (vec2<f32>(vec2<u32>(id.x, id.y)) + 0.5) / (0.5 * f32(world.side)) - 1.0;
+    let row = (acos(min(length(place), 1.0)) - world.south) / world.across;
+    let around = (atan2(place.y, place.x) / 6.2831853 + 0.5) * f32(world.width);
+    var turn = 0.0;
+    if row >= 1.0 && row < f32(world.height - 1u) {
+        let south = u32(row);
+        let west = min(u32(around), world.width - 1u);
+        let east = (west + 1u) % world.width;
+        turn = mix(mix(vorticity(south, west), vorticity(south, east), fract(around)),
+            mix(vorticity(south + 1u, west), vorticity(south + 1u, east), fract(around)), fract(row));
+    }
+    seen[id.y * world.side + id.x] = turn;
 }
