@@ -35,6 +35,7 @@ pub struct Options {
     pub out: PathBuf,
     /// The most pixels across.
     pub width: usize,
+    pub small: bool,
     pub animate: bool,
     pub like: Option<PathBuf>,
     more: HashMap<&'static str, String>,
@@ -129,10 +130,12 @@ impl Example {
                 more.insert(*name, text);
             }
         }
-        let (mut out, mut width, mut animate, mut like) = (None, None, false, None);
+        let (mut out, mut width, mut like) = (None, None, None);
+        let (mut small, mut animate) = (false, false);
         if self.tolerance.is_some() {
             out = value(&mut arguments, "--out")?;
             width = value(&mut arguments, "--width")?;
+            small = arguments.contains("--small");
             animate = arguments.contains("--animate");
             like = value(&mut arguments, "--like")?;
         }
@@ -151,6 +154,7 @@ impl Example {
             json,
             out: out.unwrap_or_else(|| PathBuf::from(format!("{}.png", self.name))),
             width: width.unwrap_or(640).max(1),
+            small,
             animate,
             like,
             more,
@@ -183,6 +187,7 @@ impl Example {
         if self.tolerance.is_some() {
             line("--out FILE", &format!("the picture ({}.png)", self.name));
             line("--width N", "the most pixels across that it has (640)");
+            line("--small", "with 256 colours at most");
             line("--animate", "draw FILE with .gif too");
             line(
                 "--like FILE",

@@ -35,6 +35,7 @@ pub struct Show {
     bytes_moved: u64,
     last: Option<Report>,
     patterns: Vec<Vec<Pattern>>,
+    may_animate: bool,
     frames: Vec<Picture>,
     files: Vec<PathBuf>,
     numbers: Map<String, Value>,
@@ -66,6 +67,7 @@ impl Show {
             bytes_moved: 0,
             last: None,
             patterns: Vec::new(),
+            may_animate: false,
             frames: Vec::new(),
             files: Vec::new(),
             numbers: Map::new(),
@@ -85,8 +87,9 @@ impl Show {
         });
     }
 
-    /// The steps that `--steps` asks for, with a bar on a terminal.
-    pub fn steps(&self) -> ProgressBarIter<Range<usize>> {
+    /// The steps that `--steps` asks for, with a bar on a terminal. An animation begins with them.
+    pub fn steps(&mut self) -> ProgressBarIter<Range<usize>> {
+        self.may_animate = self.options.animate;
         self.bar.set_length(self.options.steps as u64);
         (0..self.options.steps).progress_with(self.bar.clone())
     }
@@ -148,7 +151,7 @@ impl Show {
     /// A picture of the animation after this step, if one is asked for and due.
     pub fn frame(&mut self, step: usize, picture: impl FnOnce() -> Outcome<Picture>) -> Outcome {
         let every = self.options.steps.div_ceil(MOST_FRAMES);
-        if self.options.animate && step.is_multiple_of(every) {
+        if self.may_animate && step.is_multiple_of(every) {
             self.wait()?;
             self.frames.push(picture()?.shrunk(FRAME_WIDTH));
         }
@@ -158,7 +161,11 @@ impl Show {
     /// Writes the picture and the animation, and compares the picture if that is asked for.
     pub fn picture(&mut self, picture: Picture) -> Outcome {
         let picture = picture.shrunk(self.options.width);
-        picture.write_png(&self.options.out)?;
+        if self.options.small {
+            picture.write_small_png(&self.options.out)?;
+        } else {
+            picture.write_png(&self.options.out)?;
+        }
         self.files.push(self.options.out.clone());
         if !self.frames.is_empty() {
             let path = self.options.out.with_extension("gif");

@@ -84,13 +84,31 @@ impl Picture {
     }
 
     pub fn write_png(&self, path: &Path) -> Outcome {
+        let mut encoder = self.encoder(path)?;
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header()?.write_image_data(&self.rgb)?;
+        Ok(())
+    }
+
+    /// A file that is a third as large or less, because there are no more than 256 colours.
+    pub fn write_small_png(&self, path: &Path) -> Outcome {
+        let (width, height) = (self.width as u16, self.height as u16);
+        // An animation's frame has its colours chosen already.
+        let frame = gif::Frame::from_rgb_speed(width, height, &self.rgb, 1);
+        let mut encoder = self.encoder(path)?;
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(frame.palette.unwrap_or_default());
+        encoder.set_filter(png::Filter::NoFilter);
+        encoder.write_header()?.write_image_data(&frame.buffer)?;
+        Ok(())
+    }
+
+    fn encoder(&self, path: &Path) -> Outcome<png::Encoder<'static, BufWriter<File>>> {
         let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let (width, height) = (self.width as u32, self.height as u32);
         let mut encoder = png::Encoder::new(BufWriter::new(file), width, height);
-        encoder.set_color(png::ColorType::Rgb);
         encoder.set_compression(png::Compression::High);
-        encoder.write_header()?.write_image_data(&self.rgb)?;
-        Ok(())
+        Ok(encoder)
     }
 
     pub fn read_png(path: &Path) -> Outcome<Self> {
