@@ -1,4 +1,4 @@
-//! Into the Mandelbrot set, a million million times deeper than single precision sees by itself.
+//! Into the Mandelbrot set, many thousand times deeper than single precision sees by itself.
 
 mod show;
 

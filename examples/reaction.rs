@@ -37,7 +37,7 @@ fn main() -> Outcome {
         )
         .steps(10_000, "time steps")
         .seed(1)
-        .draws(0.5) // devices round differently, and patterns take that up slowly
+        .draws(1.0) // devices round differently, and patterns take that up slowly
         .open()?;
     let runtime = show.runtime.clone();
     let kernel = Kernel::from_wgsl(include_str!("../shaders/reaction.wgsl"))?;
