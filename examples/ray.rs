@@ -155,7 +155,7 @@ fn scene() -> Vec<Sphere> {
             apart.sqrt() > other.radius + radius
         };
         let surface = [0.0, 0.0, METAL + 0.15, 0.0, GLASS, 0.0, METAL][i % 7];
-        let colour = mix(CANDY, (i as f32 * 0.137).fract());
+        let colour = mix(CANDY, (i as f32 * 0.137).fract()).map(|part| part.powi(2));
         if spheres.iter().all(is_free) {
             let colour = if surface == GLASS { [1.0; 3] } else { colour };
             spheres.push(sphere(centre, radius, colour, surface));
@@ -166,7 +166,7 @@ fn scene() -> Vec<Sphere> {
 
 fn draw(light: &[[f32; 4]], width: usize) -> Picture {
     // As film does it: what is very bright is less than white.
-    let tone = |part: f32| (1.0 - (-1.3 * part).exp()).powf(1.0 / 2.2);
+    let tone = |part: f32| (1.0 - (-1.6 * part).exp()).powf(1.0 / 2.2);
     Picture::new(width, light.len() / width, |x, y| {
         let [red, green, blue, _] = light[y * width + x];
         [red, green, blue].map(tone)

@@ -87,7 +87,7 @@ fn trace(@builtin(global_invocation_id) id: vec3<u32>) {
     let size = f32(camera.height);
     let across = (f32(id.x) + random() - 0.5 * f32(camera.width)) / size;
     let up = (0.5 * size - f32(id.y) - random()) / size;
-    let forward = normalize(vec3<f32>(0.0, -0.36, -1.0));
+    let forward = normalize(vec3<f32>(0.0, -0.31, -1.0));
     let right = vec3<f32>(1.0, 0.0, 0.0);
     var origin = vec3<f32>(0.0, 3.0, 7.0);
     var direction = normalize(forward + 0.80 * (across * right + up * cross(right, forward)));

@@ -93,13 +93,30 @@ impl Picture {
     /// A file that is a third as large or less, because there are no more than 256 colours.
     pub fn write_small_png(&self, path: &Path) -> Outcome {
         let (width, height) = (self.width as u16, self.height as u16);
-        // An animation's frame has its colours chosen already.
+        // An animation's frame has its colours chosen already. Sorted, neighbours have numbers that are near each other.
         let frame = gif::Frame::from_rgb_speed(width, height, &self.rgb, 1);
+        let palette = frame.palette.unwrap_or_default();
+        let colours: Vec<&[u8]> = palette.chunks_exact(3).collect();
+        let mut order: Vec<usize> = (0..colours.len()).collect();
+        order.sort_by_key(|i| colours[*i].iter().map(|part| u32::from(*part)).sum::<u32>());
+        let mut places = vec![0; order.len()];
+        (0_u8..)
+            .zip(&order)
+            .for_each(|(place, i)| places[*i] = place);
+        let pixels: Vec<u8> = frame
+            .buffer
+            .iter()
+            .map(|i| places[usize::from(*i)])
+            .collect();
         let mut encoder = self.encoder(path)?;
         encoder.set_color(png::ColorType::Indexed);
-        encoder.set_palette(frame.palette.unwrap_or_default());
-        encoder.set_filter(png::Filter::NoFilter);
-        encoder.write_header()?.write_image_data(&frame.buffer)?;
+        encoder.set_palette(
+            order
+                .iter()
+                .flat_map(|i| colours[*i].to_vec())
+                .collect::<Vec<u8>>(),
+        );
+        encoder.write_header()?.write_image_data(&pixels)?;
         Ok(())
     }
 
