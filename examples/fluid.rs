@@ -27,11 +27,7 @@ const EVERY: usize = 16;
 fn main() -> Outcome {
     let about = "A vortex street behind a cylinder in a channel, at a Reynolds number of 100.";
     let mut show = Example::new("fluid", about)
-        .size(
-            20,
-            8,
-            "cells across the cylinder: the channel is 18 by 4.1 times that",
-        )
+        .size(20, 8, "cells across the cylinder")
         .steps(12_000, "time steps: each vortex takes 42 times the size")
         .draws(0.1) // devices round differently, and vortices come a little earlier or later
         .open()?;

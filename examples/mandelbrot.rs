@@ -34,16 +34,9 @@ const SEA: &[Colour] = &[
 fn main() -> Outcome {
     let about = "A zoom into the Mandelbrot set, drawn where it ends; --animate draws all of it.";
     let mut show = Example::new("mandelbrot", about)
-        .size(
-            960,
-            16,
-            "columns of the view; it has five eighths as many rows",
-        )
+        .size(960, 16, "columns, with five eighths as many rows")
         .steps(1, "views on the way, each nearer by the same factor")
-        .option(
-            "--deep",
-            "X how many times nearer the last view is than the whole set (1e9)",
-        )
+        .option("--deep", "X how much nearer the last view is (1e9)")
         .option("--limit", "N the most steps of a point (4000)")
         .draws(2.0) // orbits beside the set part by any rounding
         .open()?;

@@ -2,24 +2,20 @@
 
 mod show;
 
-use bytemuck::{Pod, Zeroable};
-use divvy::{Kernel, Runtime};
-use show::{Example, Outcome, Picture, Show, mix};
+use divvy::Kernel;
+use show::{Colour, Example, Outcome, Picture, Show, mix};
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Dish {
-    width: u32,
-    height: u32,
-    feed: f32,
-    range: f32,
-    decay: f32,
-}
-
+/// Columns and rows.
+type Dish = [usize; 2];
 /// How much there is of each substance at each place.
 type Substances = [Vec<f32>; 2];
 
-const INK: &[show::Colour] = &[
+const FEED: f32 = 0.040;
+const RANGE: f32 = 0.036;
+const DECAY: f32 = 0.0605;
+const SMALL: Dish = [40, 30];
+
+const INK: &[Colour] = &[
     [0.02, 0.04, 0.10],
     [0.05, 0.25, 0.36],
     [0.30, 0.60, 0.48],
@@ -28,80 +24,58 @@ const INK: &[show::Colour] = &[
 ];
 
 fn main() -> Outcome {
-    let about = "Patterns grow out of drops in a dish where two substances react; food is scarcer in its middle.";
+    let about = "Patterns grow out of drops in a dish where two substances react.";
     let mut show = Example::new("reaction", about)
-        .size(
-            320,
-            16,
-            "columns of the dish; it has three quarters as many rows",
-        )
+        .size(400, 16, "columns, with three quarters as many rows")
         .steps(10_000, "time steps")
         .seed(1)
         .draws(1.0) // devices round differently, and patterns take that up slowly
         .open()?;
-    let runtime = show.runtime.clone();
     let kernel = Kernel::from_wgsl(include_str!("../shaders/reaction.wgsl"))?;
+    let kernel = kernel.constant("FEED", FEED)?.constant("RANGE", RANGE)?;
+    let kernel = kernel.constant("DECAY", DECAY)?;
 
     // Against plain Rust, on a small dish.
-    let small = dish(40);
-    let mut right = drops(&small, show.options.seed);
-    let found = grow(&mut show, &runtime, &kernel, small, 0..200)?;
-    (0..200).for_each(|_| right = react(&small, &right));
-    let apart = |side: usize| {
-        right[side]
-            .iter()
-            .zip(&found[side])
-            .map(|(a, b)| (a - b).abs())
-    };
-    let most = apart(0).chain(apart(1)).fold(0.0, f32::max);
-    show.within(
-        "difference from plain Rust after 200 steps",
-        most.into(),
-        1e-4,
-    );
+    let start = drops(SMALL, show.options.seed);
+    let found = grow(&mut show, &kernel, SMALL, &start, 0..200)?.concat();
+    let right = (0..200).fold(start, |substances, _| react(SMALL, &substances));
+    let apart = right.concat().into_iter().zip(found);
+    let most = apart.fold(0.0, |most: f32, (a, b)| most.max((a - b).abs()));
+    show.within("difference from plain Rust", most.into(), 1e-4);
 
-    let large = dish(show.options.size);
-    let steps = show.steps();
-    let [u, v] = grow(&mut show, &runtime, &kernel, large, steps)?;
-    let bounded = u.iter().chain(&v).all(|part| (0.0..=1.0).contains(part));
-    show.check(
-        "of no substance there is less than nothing or more than can be",
-        bounded,
-    );
-    let covered = v.iter().filter(|part| **part > 0.15).count() as f64 / v.len() as f64;
-    show.number("part of the dish that is covered", covered);
-    show.picture(draw(&v, large.width as usize))?;
+    let dish = [show.options.size, show.options.size * 3 / 4];
+    let (start, steps) = (drops(dish, show.options.seed), show.steps());
+    let end = grow(&mut show, &kernel, dish, &start, steps)?;
+    let mut all = end.iter().flatten();
+    let is_bounded = all.all(|part| (0.0..=1.0).contains(part));
+    show.check("there is from nothing to all of each substance", is_bounded);
+    let covered = end[1].iter().filter(|part| **part > 0.15).count();
+    show.number("places that are covered", covered);
+    show.picture(draw(&end[1], dish[0]))?;
     show.end()
 }
 
-fn dish(width: usize) -> Dish {
-    Dish {
-        width: width as u32,
-        height: (width * 3 / 4) as u32,
-        feed: 0.040,
-        range: 0.036,
-        decay: 0.0605,
-    }
-}
-
-/// Steps on all devices, from the drops on.
+/// Steps on all devices.
 fn grow(
     show: &mut Show,
-    runtime: &Runtime,
     kernel: &Kernel,
     dish: Dish,
+    start: &Substances,
     steps: impl Iterator<Item = usize>,
 ) -> Outcome<Substances> {
-    let (width, height) = (dish.width as usize, dish.height as usize);
-    let [u, v] = drops(&dish, show.options.seed);
-    let (mut u, mut v) = (runtime.buffer_from(&u)?, runtime.buffer_from(&v)?);
-    let mut u_next = runtime.buffer::<f32>(width * height)?;
-    let mut v_next = runtime.buffer::<f32>(width * height)?;
+    let runtime = show.runtime.clone();
+    let [mut u, mut u_next] = [
+        runtime.buffer_from(&start[0])?,
+        runtime.buffer(dish[0] * dish[1])?,
+    ];
+    let [mut v, mut v_next] = [
+        runtime.buffer_from(&start[1])?,
+        runtime.buffer(dish[0] * dish[1])?,
+    ];
     for step in steps {
-        show.frame(step, || Ok(draw(&runtime.read(&v)?, width)))?;
-        let dispatch = runtime
-            .dispatch(kernel, [width, height])
-            .value("dish", dish);
+        show.frame(step, || Ok(draw(&runtime.read(&v)?, dish[0])))?;
+        let dispatch = runtime.dispatch(kernel, dish);
+        let dispatch = dispatch.value("dish", dish.map(|side| side as u32));
         let dispatch = dispatch.bind("u", &u).bind("v", &v);
         show.submit(dispatch.bind("u_next", &u_next).bind("v_next", &v_next))?;
         std::mem::swap(&mut u, &mut u_next);
@@ -112,10 +86,9 @@ fn grow(
 }
 
 /// Only u but for some drops of v.
-fn drops(dish: &Dish, seed: u64) -> Substances {
-    let (width, height) = (dish.width as usize, dish.height as usize);
+fn drops([width, height]: Dish, seed: u64) -> Substances {
     let mut random = fastrand::Rng::with_seed(seed);
-    let (mut u, mut v) = (vec![1.0; width * height], vec![0.0; width * height]);
+    let [mut u, mut v] = [1.0, 0.0].map(|part| vec![part; width * height]);
     for _ in 0..(width * height / 1200).max(1) {
         let (left, top) = (random.usize(..width), random.usize(..height));
         for i in 0..36 {
@@ -127,36 +100,31 @@ fn drops(dish: &Dish, seed: u64) -> Substances {
 }
 
 /// A step as the kernel does it.
-fn react(dish: &Dish, [u, v]: &Substances) -> Substances {
-    let (width, height) = (dish.width as usize, dish.height as usize);
+fn react([width, height]: Dish, [u, v]: &Substances) -> Substances {
+    let weights = [0.05, 0.2, 0.05, 0.2, -1.0, 0.2, 0.05, 0.2, 0.05];
+    let middle = 0.5 * width as f32;
     let next = |i: usize| {
-        let (x, y) = (i % width, i / width);
-        let sum = |of: &[f32], places: [(usize, usize); 4]| -> f32 {
-            places
-                .map(|(dx, dy)| {
-                    of[(y + height + dy - 1) % height * width + (x + width + dx - 1) % width]
-                })
-                .iter()
-                .sum()
+        let spread = |of: &[f32]| -> f32 {
+            let parts = weights.iter().enumerate().map(|(k, weight)| {
+                let (x, y) = (
+                    i % width + width + k % 3 - 1,
+                    i / width + height + k / 3 - 1,
+                );
+                weight * of[y % height * width + x % width]
+            });
+            parts.sum()
         };
-        let (beside, across) = (
-            [(0, 1), (2, 1), (1, 0), (1, 2)],
-            [(0, 0), (2, 0), (0, 2), (2, 2)],
-        );
-        let spread = |of: &[f32]| 0.2 * sum(of, beside) + 0.05 * sum(of, across) - of[i];
-        let (middle, reacts) = (0.5 * width as f32, u[i] * v[i] * v[i]);
-        let feed = dish.feed + dish.range * ((x as f32 - middle).abs() / middle - 0.5);
-        (
-            u[i] + spread(u) - reacts + feed * (1.0 - u[i]),
-            v[i] + 0.5 * spread(v) + reacts - (feed + dish.decay) * v[i],
-        )
+        let reacts = u[i] * v[i] * v[i];
+        let feed = FEED + RANGE * (((i % width) as f32 - middle).abs() / middle - 0.5);
+        let gain_u = spread(u) - reacts + feed * (1.0 - u[i]);
+        let gain_v = 0.5 * spread(v) + reacts - (feed + DECAY) * v[i];
+        (u[i] + gain_u, v[i] + gain_v)
     };
     let (u, v) = (0..width * height).map(next).unzip();
     [u, v]
 }
 
 fn draw(v: &[f32], width: usize) -> Picture {
-    Picture::between(v, width, 640_usize.div_ceil(width), |v, _, _| {
-        mix(INK, 2.4 * v)
-    })
+    let zoom = 640_usize.div_ceil(width);
+    Picture::between(v, width, zoom, |v, _, _| mix(INK, 2.4 * v))
 }
