@@ -111,12 +111,19 @@ fn main() -> Outcome {
     }
     show.wait()?;
 
-    let ([mass, energy], [mass_then, energy_then]) =
-        (sums(&world, &start), sums(&world, &runtime.read(&base)?));
-    let changes = [mass_then / mass - 1.0, energy_then / energy - 1.0].map(f64::abs);
-    show.within("mass that is lost or won, in parts", changes[0], 1e-7);
-    // Viscosity takes some.
-    show.within("energy that is lost or won, in parts", changes[1], 0.08);
+    let (before, after) = (sums(&world, &start), sums(&world, &runtime.read(&base)?));
+    let part = |sum: usize, of: f64| (after[sum] - before[sum]).abs() / of;
+    // Viscosity takes some of the energy and spin, the more the longer.
+    let long = (show.options.steps as f64 / (25 * width) as f64).max(1.0);
+    show.within("mass won or lost, in parts", part(0, before[0]), 1e-7);
+    show.within(
+        "energy won or lost, in parts",
+        part(1, before[1]),
+        0.08 * long,
+    );
+    // What spin the eddies take from the jet, the air that they carry north or south gives to it.
+    let spin = part(2, before[2] - before[3]);
+    show.within("spin won or lost, in parts of the jet's", spin, 1e-3 * long);
     show.picture(picture(&base)?)?;
     show.end()
 }
@@ -169,17 +176,20 @@ fn jet(world: &World, metres: f64) -> Vec<f32> {
     state
 }
 
-/// Mass, and energy but for what the depth has at rest.
-fn sums(world: &World, state: &[f32]) -> [f64; 2] {
+/// Mass, energy but for what the depth has at rest, spin, and spin that is the planet's.
+fn sums(world: &World, state: &[f32]) -> [f64; 4] {
     let (width, across) = (world.width as usize, f64::from(world.north) / RADIUS);
-    let mut sums = [0.0; 2];
+    let mut sums = [0.0; 4];
     for (row, numbers) in state.chunks(3 * width).enumerate() {
-        let weight = (SOUTH + (row as f64 + 0.5) * across).cos();
+        let cosine = (SOUTH + (row as f64 + 0.5) * across).cos();
+        let turns = SPIN * RADIUS * cosine;
         for column in 0..width {
             let [above, u, v] = [0, 1, 2].map(|k| f64::from(numbers[k * width + column]));
-            let depth = f64::from(world.depth) + above;
-            sums[0] += weight * depth;
-            sums[1] += weight * 0.5 * (depth * (u * u + v * v) + GRAVITY * above * above);
+            let mass = cosine * (f64::from(world.depth) + above);
+            sums[0] += mass;
+            sums[1] += 0.5 * (mass * (u * u + v * v) + cosine * GRAVITY * above * above);
+            sums[2] += mass * cosine * (turns + u);
+            sums[3] += mass * cosine * turns;
         }
     }
     sums
