@@ -45,18 +45,10 @@ pub struct Show {
 
 impl Show {
     pub(super) fn new(example: Example, options: Options, runtime: Runtime) -> Self {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {eta} left");
-        let bar = if std::io::stderr().is_terminal() {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
-        };
         Self {
             name: example.name,
             tolerance: example.tolerance.unwrap_or(0.0),
-            bar: bar
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-                .with_finish(ProgressFinish::AndClear),
+            bar: ProgressBar::hidden(),
             invocations: vec![0; runtime.devices().count()],
             runtime,
             options,
@@ -90,7 +82,12 @@ impl Show {
     /// The steps that `--steps` asks for, with a bar on a terminal. An animation begins with them.
     pub fn steps(&mut self) -> ProgressBarIter<Range<usize>> {
         self.may_animate = self.options.animate;
-        self.bar.set_length(self.options.steps as u64);
+        if std::io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {eta} left");
+            self.bar = ProgressBar::new(self.options.steps as u64)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+                .with_finish(ProgressFinish::AndClear);
+        }
         (0..self.options.steps).progress_with(self.bar.clone())
     }
 
@@ -219,8 +216,9 @@ impl Show {
         let rate = total as f64 / self.seconds.max(1e-9);
         if let Some(last) = &self.last {
             self.say(format_args!(
-                "{} dispatches in {:.2} s, {:.1} million invocations a second; the last one: {}",
+                "{} dispatch{} in {:.2} s, {:.1} million invocations a second; the last one: {}",
                 self.dispatches,
+                if self.dispatches == 1 { "" } else { "es" },
                 self.seconds,
                 rate / 1e6,
                 last.to_string().trim_end()
