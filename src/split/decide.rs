@@ -4,12 +4,16 @@
 //!
 //! Invariant: no partition is chosen that is predicted to be slower than the best device alone.
 
-use super::{Candidate, Density, partition, water_fill};
+use super::{Candidate, Density, partition, partition_within, water_fill};
 use crate::span::Span;
 
 /// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
 /// processors at work together slow each other down is for a trial to find.
 const WORTH: f64 = 0.04;
+
+/// What whole grains may cost over shares that could be cut anywhere before other boundaries are looked for, and how
+/// closely the best ones are found.
+const ROUNDED: f64 = 0.005;
 
 /// What is known of one device for one kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,6 +155,7 @@ pub struct Decider {
     shares: Vec<f64>,
     order: Vec<usize>,
     proposal: Vec<Span>,
+    rounded: Vec<Span>,
     /// Where the boundaries would be if nothing had to move.
     steady: Vec<Span>,
     /// For each device, seconds for each unit of weight that copies take.
@@ -222,8 +227,7 @@ impl Decider {
     fn propose(&mut self, scales: &mut Scales<'_>) -> Cost {
         self.extra.clear();
         self.extra.resize(scales.estimates.len(), 0.0);
-        self.fill(scales);
-        let steady = scales.cost(&self.proposal);
+        let steady = self.fill(scales);
         if steady.seconds <= steady.steady_seconds {
             return steady;
         }
@@ -236,8 +240,7 @@ impl Decider {
             };
             *extra = scales.copy_seconds(device, chunk) / scales.weight(chunk);
         }
-        self.fill(scales);
-        let mindful = scales.cost(&self.proposal);
+        let mindful = self.fill(scales);
         if mindful.seconds <= steady.seconds {
             return mindful;
         }
@@ -245,7 +248,8 @@ impl Decider {
         steady
     }
 
-    fn fill(&mut self, scales: &Scales<'_>) {
+    /// Proposes the partition that lets all finish together, as far as whole grains let them.
+    fn fill(&mut self, scales: &mut Scales<'_>) -> Cost {
         let Demand {
             extent,
             grain,
@@ -260,13 +264,36 @@ impl Decider {
         };
         self.candidates
             .extend(scales.estimates.iter().zip(&self.extra).map(candidate));
-        water_fill(
+        let level = water_fill(
             extent as f64,
             &self.candidates,
             &mut self.shares,
             &mut self.order,
         );
         partition(extent, grain, density, &self.shares, &mut self.proposal);
+        // Rounding to the nearest grain is as good as any where grains are many; where they are few, the slowest may have
+        // got one that lasts longer than all of the others' work.
+        let (mut low, mut high) = (level, self.seconds(scales));
+        while high - low > ROUNDED * level {
+            let middle = f64::midpoint(low, high);
+            let (candidates, rounded) = (&self.candidates, &mut self.rounded);
+            if partition_within(middle, extent, grain, density, candidates, rounded) {
+                high = middle;
+                std::mem::swap(&mut self.proposal, &mut self.rounded);
+            } else {
+                low = middle;
+            }
+        }
+        scales.cost(&self.proposal)
+    }
+
+    /// Seconds of what is proposed, copies spread over the units.
+    fn seconds(&self, scales: &Scales<'_>) -> f64 {
+        let chunks = self.proposal.iter().zip(&self.candidates);
+        let seconds = chunks.filter(|(chunk, _)| !chunk.is_empty());
+        seconds
+            .map(|(chunk, one)| one.fixed_seconds + scales.weight(*chunk) * one.seconds_per_item)
+            .fold(0.0, f64::max)
     }
 }
 
@@ -458,6 +485,25 @@ mod tests {
                 Decider::default().decide(&demand, estimates, &mut missing, &mut chunks);
             }
             assert!(asked <= 10 * devices, "{asked} of {devices}");
+        }
+    }
+
+    #[test]
+    fn of_few_grains_the_slow_devices_get_what_they_can_do_meanwhile() {
+        // Shares of 3.0, 12.2 and 48.8 grains of 64: the nearest cuts are right. Of 32, the slowest would get 2 and last
+        // for a quarter longer than all of the others.
+        let estimates = [1.0, 4.0, 16.0].map(|rate| estimate(rate * 1e4, 0.0));
+        for (grains, best) in [(64, 49.0 / 16.0), (32, 25.0 / 16.0), (16, 13.0 / 16.0)] {
+            let extent = grains * 100;
+            let mut chunks = Vec::new();
+            let demand = demand(extent, 100);
+            let prediction =
+                Decider::default().decide(&demand, estimates, &mut |_, _| 0, &mut chunks);
+            let best = best * 1e-2;
+            assert!(
+                prediction.seconds < best * 1.006,
+                "{grains} {prediction:?} {chunks:?}"
+            );
         }
     }
 

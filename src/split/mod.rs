@@ -20,7 +20,7 @@ pub use density::{Density, Measured};
 pub use guided::{Guided, Pace};
 pub use handout::Handout;
 pub use horizon::Horizon;
-pub use partition::partition;
+pub use partition::{partition, partition_within};
 pub use policy::{Policy, UnknownPolicy};
 pub use tail::{Tail, Taker};
 pub use water_fill::{Candidate, water_fill};

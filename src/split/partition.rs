@@ -1,10 +1,11 @@
 //! Shares to whole grains.
 //!
-//! Rounds; how large the shares are is decided before.
+//! Rounds, to the nearest grain or so that nobody takes longer than a time; how large the shares are, or how long it may
+//! take, is decided before.
 //!
 //! Invariant: the chunks cover the extent exactly, in order, and never cut a grain.
 
-use super::Density;
+use super::{Candidate, Density};
 use crate::span::Span;
 
 /// Cuts `0..extent` into one chunk for each share, in order, each of which weighs its part of the sum of shares.
@@ -44,6 +45,44 @@ pub fn partition(
     }
 }
 
+/// Cuts `0..extent` into one chunk for each candidate, in order, none of which takes longer than `seconds`; returns
+/// whether there is such a cut, and leaves `chunks` undefined if there is none.
+///
+/// Each in turn gets as many whole grains as it can do in that time.
+///
+/// # Panics
+///
+/// If `grain` is zero.
+pub fn partition_within(
+    seconds: f64,
+    extent: u64,
+    grain: u64,
+    density: &Density,
+    candidates: &[Candidate],
+    chunks: &mut Vec<Span>,
+) -> bool {
+    assert!(grain > 0, "a grain holds at least one unit");
+    chunks.clear();
+    let mut start = 0;
+    for candidate in candidates {
+        let weight = (seconds - candidate.fixed_seconds) / candidate.seconds_per_item;
+        let mut end = start;
+        if weight > 0.0 && weight.is_finite() && start < extent {
+            let before = density.weight_before(start as f64, extent);
+            // What is short of a grain by a rounding error is a grain.
+            let most = density.unit_at(before + weight, extent) + 1e-6;
+            end = if most >= extent as f64 {
+                extent
+            } else {
+                (most as u64 / grain * grain).max(start)
+            };
+        }
+        chunks.push(Span::new(start, end));
+        start = end;
+    }
+    start == extent
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +91,41 @@ mod tests {
         let mut chunks = Vec::new();
         partition(extent, grain, &Density::flat(), shares, &mut chunks);
         chunks
+    }
+
+    fn candidate(seconds_per_item: f64) -> Candidate {
+        Candidate {
+            fixed_seconds: 1.0,
+            seconds_per_item,
+        }
+    }
+
+    #[test]
+    fn within_a_time_each_gets_the_grains_that_it_can_do() {
+        let candidates = [candidate(0.1), candidate(f64::INFINITY), candidate(0.02)];
+        let mut chunks = Vec::new();
+        let mut within = |seconds: f64| {
+            let flat = Density::flat();
+            partition_within(seconds, 100, 10, &flat, &candidates, &mut chunks)
+                .then(|| chunks.clone())
+        };
+        assert_eq!(within(2.6), None);
+        assert_eq!(
+            within(2.9),
+            Some(vec![
+                Span::new(0, 10),
+                Span::new(10, 10),
+                Span::new(10, 100)
+            ])
+        );
+        assert_eq!(
+            within(9.0),
+            Some(vec![
+                Span::new(0, 80),
+                Span::new(80, 80),
+                Span::new(80, 100)
+            ])
+        );
     }
 
     #[test]
