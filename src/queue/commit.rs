@@ -23,7 +23,7 @@ impl State {
             return;
         };
         operation.unfinished -= 1;
-        let mut fed = None;
+        let (mut fed, mut ask_all) = (None, false);
         match command.action {
             Action::Copy {
                 buffer,
@@ -52,15 +52,16 @@ impl State {
                 tally.units += units.len();
                 tally.seconds += timing.seconds;
                 tally.longest_seconds = tally.longest_seconds.max(timing.seconds);
-                tally.is_estimate |= timing.is_estimate;
                 tally.in_flight -= 1;
-                operation.measured.push(Measured {
-                    device,
-                    units,
-                    seconds: timing.seconds,
-                });
+                if !timing.is_estimate {
+                    operation.measured.push(Measured {
+                        device,
+                        units,
+                        seconds: timing.seconds,
+                    });
+                }
                 if let Some(handout) = &mut operation.handout {
-                    handout.completed(device, units, timing.seconds);
+                    ask_all = handout.completed(device, units, timing.seconds);
                     fed = Some(device);
                 }
                 match group {
@@ -98,9 +99,14 @@ impl State {
         self.operations.insert(command.operation, operation);
         if let Some(device) = fed
             && !self.recovering
-            && let Err(error) = self.feed(command.operation, device)
         {
-            self.fail(command.operation, error);
+            // Those that wait come first: who was slower than was thought may leave the rest to them.
+            let others = (0..self.members.len()).filter(|other| ask_all && *other != device);
+            let fed = others.chain([device]);
+            let fed = fed.map(|device| self.feed(command.operation, device));
+            if let Some(error) = fed.collect::<Result<Vec<()>, _>>().err() {
+                self.fail(command.operation, error);
+            }
         }
         self.finish_if_done(command.operation);
     }

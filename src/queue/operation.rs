@@ -199,8 +199,6 @@ pub(crate) struct Tally {
     pub(crate) chunks: usize,
     pub(crate) units: u64,
     pub(crate) seconds: f64,
-    /// Whether some of the seconds weren't measured.
-    pub(crate) is_estimate: bool,
     /// Of the chunk that took longest.
     pub(crate) longest_seconds: f64,
     pub(crate) bytes_to_device: u64,

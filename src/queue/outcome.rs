@@ -117,10 +117,7 @@ impl State {
         for (i, tally) in operation.tallies.iter().enumerate() {
             is_cold.push(tally.chunks > 0 && self.warm.insert((dispatch.facts.key, i)));
         }
-        let counts = |one: &&Measured| {
-            let is_first = std::mem::take(&mut is_cold[one.device]);
-            !is_first && !operation.tallies[one.device].is_estimate
-        };
+        let counts = |one: &&Measured| !std::mem::take(&mut is_cold[one.device]);
         let measured = operation.measured.iter().filter(counts).copied();
         let measured: SmallVec<[Measured; 8]> = measured.collect();
         let is_single = measured

@@ -7,7 +7,10 @@
 
 use super::{Load, Machine};
 use crate::span::Span;
-use crate::split::partition;
+use crate::split::{self, Candidate, partition_within};
+
+/// How closely the time of the best partition is found.
+const PRECISE: f64 = 1e-6;
 
 /// The devices of a machine alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,8 +65,8 @@ pub fn alone(machine: &Machine, load: &Load, at: f64) -> Alone {
 
 /// The partition that ends first, and its seconds, as the machine is at a time.
 ///
-/// Found by halving: within a time, each device in order takes as much as it can do, and the time is enough if nothing is
-/// left.
+/// Found by halving: within a time, each device in order takes as many whole workgroups as it can do, and the time is enough
+/// if nothing is left.
 ///
 /// ```
 /// use divvy::simulate::{Load, Machine, Processor, alone, best_split};
@@ -76,55 +79,38 @@ pub fn alone(machine: &Machine, load: &Load, at: f64) -> Alone {
 /// ```
 #[must_use]
 pub fn best_split(machine: &Machine, load: &Load, at: f64) -> (f64, Vec<Span>) {
-    let devices = machine.processors.len();
-    let shares = |seconds: f64| -> Vec<f64> {
-        let share = |i: usize| {
-            let processor = &machine.processors[i];
-            let rate = processor.items_per_second * load.favor(i) * processor.speed_at(at);
-            if is_there(machine, i, at) {
-                ((seconds - processor.overhead_seconds) * rate).max(0.0)
+    let candidate = |i: usize| {
+        let processor = &machine.processors[i];
+        let rate = processor.items_per_second * load.favor(i) * processor.speed_at(at);
+        Candidate {
+            fixed_seconds: processor.overhead_seconds,
+            seconds_per_item: if is_there(machine, i, at) {
+                rate.recip()
             } else {
-                0.0
-            }
-        };
-        (0..devices).map(share).collect()
+                f64::INFINITY
+            },
+        }
     };
-    let (mut low, mut high) = (0.0, alone(machine, load, at).seconds);
-    for _ in 0..200 {
+    let candidates: Vec<Candidate> = (0..machine.processors.len()).map(candidate).collect();
+    let single = alone(machine, load, at);
+    let mut best = vec![Span::default(); candidates.len()];
+    split::single(single.device, load.extent, &mut best);
+    let grain = u64::from(load.workgroup);
+    let (mut low, mut high) = (0.0, single.seconds);
+    let mut chunks = Vec::new();
+    while high - low > PRECISE * high {
         let middle = f64::midpoint(low, high);
-        if shares(middle).iter().sum::<f64>() >= load.extent as f64 {
+        let (extent, density) = (load.extent, &load.density);
+        if partition_within(middle, extent, grain, density, &candidates, &mut chunks) {
             high = middle;
+            std::mem::swap(&mut best, &mut chunks);
         } else {
             low = middle;
         }
     }
-    let mut chunks = Vec::new();
-    let grain = u64::from(load.workgroup);
-    partition(
-        load.extent,
-        grain,
-        &load.density,
-        &shares(high),
-        &mut chunks,
-    );
-    let ends = chunks
-        .iter()
-        .enumerate()
-        .map(|(i, chunk)| chunk_seconds(machine, load, i, *chunk, at));
-    let seconds = ends.fold(0.0, f64::max);
-    let single = alone(machine, load, at);
-    if seconds <= single.seconds {
-        return (seconds, chunks);
-    }
-    // Few grains, and rounding has given a slow device one of them.
-    for (i, chunk) in chunks.iter_mut().enumerate() {
-        *chunk = match i.cmp(&single.device) {
-            std::cmp::Ordering::Less => Span::new(0, 0),
-            std::cmp::Ordering::Equal => Span::new(0, load.extent),
-            std::cmp::Ordering::Greater => Span::new(load.extent, load.extent),
-        };
-    }
-    (single.seconds, chunks)
+    let ends = best.iter().enumerate();
+    let ends = ends.map(|(i, chunk)| chunk_seconds(machine, load, i, *chunk, at));
+    (ends.fold(0.0, f64::max), best)
 }
 
 #[cfg(test)]

@@ -92,13 +92,11 @@ fn link(found: &mut [Deviation]) {
     let devices = found.iter().map(|one| one.device + 1).max().unwrap_or(0);
     let mut shifts = vec![0.0; devices];
     // In the order of the range each device is brought to what the one before it says of the place where they meet first,
-    // or that they have both seen.
+    // or that they have both seen; one that nobody was seen beside is left as it is.
     let mut is_linked = vec![false; devices];
-    if let Some(first) = found.first() {
-        is_linked[first.device] = true;
-    }
     for pair in found.windows(2) {
         let (here, there) = (pair[0], pair[1]);
+        is_linked[here.device] = true;
         let is_beside = here.units.end == there.units.start || here.units == there.units;
         if is_beside && !is_linked[there.device] {
             let apart = here.deviation + shifts[here.device] - there.deviation;
@@ -234,8 +232,15 @@ impl Density {
                 sum += inside * one.deviation;
                 seen += inside;
             }
-            // Of a part that was seen only here and there, the rest is what it was.
-            *cost *= (LEARNED * sum / (end - start).max(seen)).exp();
+            // Of a part that was seen only here and there, the rest is what it was; one that wasn't seen at all, as the first
+            // chunk of a device isn't, is likely to be as far off as what lies beside it.
+            let deviation = if seen > 0.0 {
+                sum / (end - start).max(seen)
+            } else {
+                let beside = found.get(first).or(found.last());
+                beside.map_or(0.0, |one| one.deviation)
+            };
+            *cost *= (LEARNED * deviation).exp();
         }
         self.normalize();
         true
@@ -349,6 +354,23 @@ mod tests {
             // How the two devices compare is known as far as it has to be.
             assert!((learned / truth).ln().abs() < LINKED, "{learned} {truth}");
         }
+    }
+
+    #[test]
+    fn a_device_that_nobody_was_seen_beside_says_nothing_of_the_others() {
+        let truth = Density::new(vec![1.0, 1.0, 1.0, 8.0]);
+        let chunks: Vec<(usize, Span)> = [(0, 0..3000), (1, 3200..4800), (1, 4800..6400)]
+            .map(|(device, units)| (device, Span::new(units.start, units.end)))
+            .to_vec();
+        let mut learned = Density::flat();
+        learned.learn(&measured(&truth, &[3.0, 70.0], &chunks), 6400);
+        // What the second device says of its second half, it says beside the first.
+        let costs = learned.costs();
+        let ratio = costs[63] / costs[33];
+        assert!(ratio > 3.0, "{ratio}");
+        assert!((costs[0] * 6400.0 / 6400.0 - costs[10]).abs() < 1e-9);
+        let mean = f64::midpoint(costs[33], costs[63]);
+        assert!(costs[0] < mean, "{costs:?}");
     }
 
     #[test]

@@ -8,14 +8,17 @@
 
 use crate::span::Span;
 
-/// The share of the fair rest that a device is given at once: the `k` of the formula below.
-const PACE: f64 = 2.0;
+/// The share of the fair rest that a device is given at once: the `k` of the formula below. Of what is known of the cost
+/// nothing holds for units that nobody has run: where they cost four times as much, a chunk still ends with the rest.
+const PACE: f64 = 4.0;
 /// The first chunk of a device whose rate isn't known: this part of an even share.
 const FIRST: u64 = 128;
 /// How much larger than its last chunk a device's next one may be, while its rate is young.
 const GROWTH: u64 = 4;
 /// What a chunk takes at least, in overheads of its device.
 const OVERHEADS: f64 = 2.0;
+/// A device that turns out to be this much slower than was thought changes what others should do.
+const SLOWED: f64 = 0.8;
 
 /// What is known of a device when the first chunks are handed out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +38,8 @@ struct Runner {
     last: u64,
     /// Whether it takes more.
     is_at_it: bool,
+    /// Whether it did, and left the rest to others.
+    has_left: bool,
     takes_from_end: bool,
 }
 
@@ -75,6 +80,7 @@ impl Guided {
                 }),
                 last: 0,
                 is_at_it: pace.is_some(),
+                has_left: false,
                 takes_from_end: place > count.div_ceil(2),
             }
         };
@@ -99,7 +105,6 @@ impl Guided {
             self.leave(device);
             return None;
         };
-        let size = size.next_multiple_of(self.grain);
         let chunk = if self.runners[device].takes_from_end {
             self.take_last(size)
         } else {
@@ -110,12 +115,13 @@ impl Guided {
         Some(chunk)
     }
 
-    /// Units of a device's next chunk; none if it leaves the rest to others.
+    /// Units of a device's next chunk, a multiple of the grain; none if it leaves the rest to others.
     fn size(&mut self, device: usize) -> Option<u64> {
         let Runner { pace, last, .. } = self.runners[device];
         let left = self.left_units as f64;
         let Some(rate) = pace.rate else {
-            return Some((self.left_units / self.at_it as u64 / FIRST).max(1));
+            let first = (self.left_units / self.at_it as u64 / FIRST).max(1);
+            return Some(first.next_multiple_of(self.grain));
         };
         // A device that hasn't finished a chunk yet counts as an average one.
         let (sum, count) = self.known;
@@ -129,15 +135,16 @@ impl Guided {
         };
         let units = fair
             .max(rate * OVERHEADS * pace.overhead_seconds)
-            .max(self.grain as f64)
             .min(most)
             .min(rate * pace.longest_seconds);
+        let size = ((units / self.grain as f64).round() as u64).max(1) * self.grain;
         // How fast those are that haven't finished a chunk is no reason to give up.
-        let is_late = pace.overhead_seconds + units / rate > left / self.known.0;
+        let seconds = pace.overhead_seconds + (size as f64).min(left) / rate;
+        let is_late = seconds > left / self.known.0;
         if is_late && self.is_outrun(device) {
             return None;
         }
-        Some((units as u64).max(1))
+        Some(size)
     }
 
     /// Whether another device that is still at it is faster.
@@ -154,10 +161,10 @@ impl Guided {
         self.fastest != device
     }
 
-    /// A device takes no more: what is left is for the others.
+    /// A device takes no more, unless others turn out to be slower than was thought: what is left is for them.
     fn leave(&mut self, device: usize) {
         let runner = &mut self.runners[device];
-        runner.is_at_it = false;
+        (runner.is_at_it, runner.has_left) = (false, true);
         self.at_it -= 1;
         if let Some(rate) = runner.pace.rate {
             self.known = (self.known.0 - rate, self.known.1 - 1);
@@ -182,15 +189,32 @@ impl Guided {
         Span::new(start, span.end)
     }
 
-    /// Learns how fast a device ran a chunk.
-    pub fn completed(&mut self, device: usize, units: u64, seconds: f64) {
-        if seconds > 0.0 && units > 0 {
-            let rate = units as f64 / seconds;
-            match self.runners[device].pace.rate.replace(rate) {
-                Some(before) => self.known.0 += rate - before,
-                None => self.known = (self.known.0 + rate, self.known.1 + 1),
+    /// Learns how fast a device ran a chunk. Returns whether those that have left should ask again.
+    pub fn completed(&mut self, device: usize, units: u64, seconds: f64) -> bool {
+        if !(seconds > 0.0 && units > 0) {
+            return false;
+        }
+        let rate = units as f64 / seconds;
+        let before = self.runners[device].pace.rate.replace(rate);
+        match before {
+            Some(before) => self.known.0 += rate - before,
+            None => self.known = (self.known.0 + rate, self.known.1 + 1),
+        }
+        let has_slowed = before.is_some_and(|before| rate < before * SLOWED);
+        has_slowed && self.left_units > 0 && self.come_back()
+    }
+
+    /// Lets those that have left take part again; returns whether there were any.
+    fn come_back(&mut self) -> bool {
+        let at_it = self.at_it;
+        for runner in self.runners.iter_mut().filter(|runner| runner.has_left) {
+            (runner.is_at_it, runner.has_left) = (true, false);
+            self.at_it += 1;
+            if let Some(rate) = runner.pace.rate {
+                self.known = (self.known.0 + rate, self.known.1 + 1);
             }
         }
+        self.at_it > at_it
     }
 
     /// Whether everything has been handed out.
@@ -256,6 +280,25 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_has_left_the_rest_comes_back_if_others_turn_out_to_be_slower() {
+        let mut paces = paces([Some(1e3), Some(1e6), Some(1e6)]);
+        paces
+            .iter_mut()
+            .flatten()
+            .for_each(|pace| pace.overhead_seconds = 1e-3);
+        let mut guided = Guided::new(vec![Span::new(0, 10_000)], 10, &paces);
+        assert_eq!(guided.next(0), None);
+        let mut run = |device: usize, rate: f64| {
+            let chunk = guided.next(device).expect("there is work");
+            guided.completed(device, chunk.len(), chunk.len() as f64 / rate)
+        };
+        assert!(!run(1, 0.9e6));
+        assert!(run(2, 1e3));
+        run(1, 1e3);
+        assert!(guided.next(0).is_some());
+    }
+
+    #[test]
     fn a_slow_device_leaves_the_rest_to_a_faster_one() {
         let mut paces = paces([Some(1e3), Some(1e6)]);
         paces
@@ -287,7 +330,7 @@ mod tests {
             let mut paces = paces([None, None, Some(1e6)]);
             paces.iter_mut().flatten().for_each(|pace| pace.overhead_seconds = overhead_seconds);
             let mut guided = Guided::new(left.clone(), grain, &paces);
-            // Every device is at work at first; one that is given nothing is never asked again.
+            // Every device is at work at first; one that is given nothing is asked again when that is wanted.
             let mut at_work = vec![0, 1, 2];
             for (pick, seconds) in asks.into_iter().cycle() {
                 if at_work.is_empty() {
@@ -305,7 +348,9 @@ mod tests {
                 for unit in chunk.indices() {
                     prop_assert!(!std::mem::replace(&mut seen[unit], true));
                 }
-                guided.completed(device, chunk.len(), seconds);
+                if guided.completed(device, chunk.len(), seconds) {
+                    at_work = vec![0, 1, 2];
+                }
             }
             prop_assert!(guided.is_empty());
             prop_assert_eq!(seen.iter().filter(|seen| **seen).count() as u64, left.iter().map(|s| s.len()).sum::<u64>());

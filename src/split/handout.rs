@@ -25,11 +25,14 @@ impl Handout {
         }
     }
 
-    /// Learns how fast a device ran a chunk.
-    pub fn completed(&mut self, device: usize, chunk: Span, seconds: f64) {
+    /// Learns how fast a device ran a chunk. Returns whether those for whom there was none should ask again.
+    pub fn completed(&mut self, device: usize, chunk: Span, seconds: f64) -> bool {
         match self {
             Self::Guided(guided) => guided.completed(device, chunk.len(), seconds),
-            Self::Tail(tail) => tail.completed(device, chunk, seconds),
+            Self::Tail(tail) => {
+                tail.completed(device, chunk, seconds);
+                false
+            }
         }
     }
 

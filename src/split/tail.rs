@@ -226,12 +226,16 @@ impl Tail {
             return None;
         };
         let units = units.min(here * taker.longest_seconds);
-        let left = &self.zones[place].left;
         let chunk = if zone.before == device {
-            self.head(*left, units)
+            self.head(zone.left, units)
         } else {
-            self.last(*left, units)
+            self.last(zone.left, units)
         };
+        // A whole grain may be more than was wanted, and last longer than all of it would last the other.
+        if !is_last && self.weight(chunk) / here > weight / there {
+            self.zones[place].owner = Some(other);
+            return None;
+        }
         let left = &mut self.zones[place].left;
         if zone.before == device {
             left.start = chunk.end;
@@ -291,6 +295,11 @@ impl Tail {
         let fair = self.weight(span) * rate / (rate + others);
         let units = (fair * PACE).min(taker.rate * taker.longest_seconds);
         if units < taker.rate * taker.least_seconds {
+            return None;
+        }
+        // The same of what begins in the middle, wherever that will be.
+        let grain = (self.grain as f64 * self.weight(span) / span.len() as f64).max(units);
+        if grain / rate > seconds {
             return None;
         }
         match victim {
