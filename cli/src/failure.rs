@@ -20,7 +20,10 @@ pub(crate) enum Failure {
     #[error("can't write to the terminal or pipe: {0}")]
     Stdout(io::Error),
     #[error("{}: {source}", path.display())]
-    Kernel { path: PathBuf, source: KernelError },
+    Kernel {
+        path: PathBuf,
+        source: Box<KernelError>,
+    },
     #[error(transparent)]
     Library(#[from] divvy::Error),
     #[error("the kernel has no {what} `{name}`; it has {}", listed(found))]
@@ -113,7 +116,7 @@ impl Failure {
             | Failure::ValueCount { .. }
             | Failure::Source { .. } => true,
             Failure::Kernel { source, .. } => matches!(
-                source,
+                **source,
                 KernelError::SeveralEntries { .. }
                     | KernelError::UnknownEntry { .. }
                     | KernelError::UnknownConstant { .. }
@@ -142,7 +145,7 @@ impl Failure {
         match self {
             Failure::Kernel { path, source } => {
                 let path = path.display();
-                match source {
+                match &**source {
                     KernelError::SeveralEntries { found } => {
                         format!("{path} has several entry points: {}", listed(found))
                     }
@@ -167,7 +170,7 @@ impl Failure {
     /// What would help.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Failure::Kernel { source, .. } => match source {
+            Failure::Kernel { source, .. } => match &**source {
                 KernelError::SeveralEntries { found } => {
                     format!("choose one, as with --entry {}", found.first()?)
                 }

@@ -106,7 +106,7 @@ pub(crate) fn load(path: &Path) -> Outcome<Kernel> {
     })?;
     Kernel::from_wgsl(&source).map_err(|source| Failure::Kernel {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })
 }
 
@@ -120,7 +120,7 @@ impl Given {
     ) -> Outcome<Kernel> {
         let failed = |source| Failure::Kernel {
             path: path.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let mut kernel = match entry {
             Some(entry) => kernel.entry(entry).map_err(failed)?,
