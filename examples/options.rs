@@ -55,7 +55,7 @@ fn main() -> Outcome {
     show.wait()?;
 
     let paths = steps as f64 * f64::from(64 * PATHS);
-    show.number("paths of each option", paths);
+    show.number("paths of each option", paths as u64);
     let rate = paths * size as f64 / show.seconds();
     show.number("million paths a second", (rate / 1e6).round());
     let mut worst = [0.0_f64; 2];

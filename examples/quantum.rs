@@ -27,6 +27,9 @@ struct Power {
     scale: f32,
 }
 
+/// Numbers that few bases don't factor: two primes, of which one less has different powers of two in it.
+const NUMBERS: [u64; 6] = [1819, 901, 221, 85, 51, 15];
+
 fn main() -> Outcome {
     let about =
         "A quantum computer is simulated state by state, and factors a number by Shor's algorithm.";
@@ -36,13 +39,15 @@ fn main() -> Outcome {
         .seed(1)
         .option(
             "--number",
-            "N what is factored, odd and no power; its square is at most 2^qubits (1819)",
+            "N what is factored: odd, no power, its square at most 2^qubits (1819, or less for fewer)",
         )
         .draws(0.1)
         .open()?;
     let states = 1_u64 << show.options.size;
-    let number = show.options.more("--number")?.unwrap_or(1819_u64);
-    if number < 6 || number * number > states {
+    let fits = |number: &u64| number * number <= states;
+    let number = show.options.more("--number")?;
+    let number = number.or(NUMBERS.into_iter().find(fits)).unwrap_or(15);
+    if number < 6 || !fits(&number) {
         return Err(format!("so many qubits factor numbers from 6 to {}", states.isqrt()).into());
     }
     let mut computer = Computer::new(&show)?;
