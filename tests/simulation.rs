@@ -187,7 +187,8 @@ fn boundaries_land_where_the_time_is_equal_and_not_the_items() {
     for (shape, density) in shapes {
         for (ratio, power) in [(1.0, 22), (3.0, 22), (3.0, 27), (10.0, 27)] {
             let load = Load::new(1 << power).with_density(density.clone());
-            let run = run(&two(ratio), &Program::repeated(load, 60));
+            // The split is doubted once in the first half, and runs on one device then.
+            let run = run(&two(ratio), &Program::repeated(load, 100));
             let summary = run.summary("");
             assert!(
                 summary.regret <= 0.05,
