@@ -38,9 +38,15 @@ pub const LOCK: &str = "profile.lock";
 /// ```
 #[must_use]
 pub fn default_folder() -> Option<PathBuf> {
-    let named = std::env::var_os("DIVVY_PROFILE_DIR")
-        .filter(|text| !text.to_string_lossy().trim().is_empty());
-    named.map(PathBuf::from).or_else(cache)
+    named().or_else(cache)
+}
+
+/// The folder that `DIVVY_PROFILE_DIR` names, if it does.
+pub(crate) fn named() -> Option<PathBuf> {
+    let named = std::env::var("DIVVY_PROFILE_DIR").ok();
+    named
+        .filter(|text| !text.trim().is_empty())
+        .map(PathBuf::from)
 }
 
 /// The folder in the user's cache, where there is one.

@@ -101,10 +101,9 @@ impl State {
             && !self.recovering
         {
             // Those that wait come first: who was slower than was thought may leave the rest to them.
-            let others = (0..self.members.len()).filter(|other| ask_all && *other != device);
-            let fed = others.chain([device]);
-            let fed = fed.map(|device| self.feed(command.operation, device));
-            if let Some(error) = fed.collect::<Result<Vec<()>, _>>().err() {
+            let asked = if ask_all { self.members.len() } else { 0 };
+            let mut fed = (0..asked).filter(|other| *other != device).chain([device]);
+            if let Err(error) = fed.try_for_each(|device| self.feed(command.operation, device)) {
                 self.fail(command.operation, error);
             }
         }

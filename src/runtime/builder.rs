@@ -9,7 +9,7 @@ use crate::device::gpu::{FoundGpu, find_gpus};
 use crate::device::{CheckedCpu, CpuDevice, Device, DeviceKind, GpuDevice};
 use crate::error::{Error, Result};
 use crate::lanes::Level;
-use crate::profile::{Profile, cache};
+use crate::profile::{self, Profile};
 use crate::queue::{LONGEST_RUN_SECONDS, Queue, Resolved};
 use crate::split::Policy;
 use crate::trace::Recorder;
@@ -193,17 +193,14 @@ impl Builder {
         let profile = self.profile.filter(|_| !is_checked);
         let profile = profile.or(is_checked.then_some(None));
         let may_be_cached = profile.is_none();
-        let profile_folder = match profile {
-            Some(chosen) => chosen,
-            None => variable("DIVVY_PROFILE_DIR").map(PathBuf::from),
-        };
+        let profile_folder = profile.unwrap_or_else(profile::named);
         if let Some(folder) = &profile_folder {
             let setting = "`.profile_dir(folder)` or DIVVY_PROFILE_DIR";
             let opened = Profile::try_open(folder);
             opened.map_err(unwritable("profile's folder", folder.clone(), setting))?;
         }
         // Nobody asked for the cache, so that it can't be used is no reason to fail.
-        let profile_folder = profile_folder.or_else(|| cache().filter(|_| may_be_cached));
+        let profile_folder = profile_folder.or_else(|| profile::cache().filter(|_| may_be_cached));
         let profile = profile_folder
             .as_deref()
             .map(Profile::load)

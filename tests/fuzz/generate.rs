@@ -442,16 +442,8 @@ impl Generator {
     fn wide_own(&mut self) -> Stmt {
         let is_exchange = self.random.percent(40);
         let by = self.expr(U32, 1);
-        let op = self.random.pick(&[
-            Atomic::Add,
-            Atomic::Sub,
-            Atomic::Max,
-            Atomic::Min,
-            Atomic::And,
-            Atomic::Or,
-            Atomic::Xor,
-            Atomic::Exchange,
-        ]);
+        let ops = [&SUMS[..], &[Atomic::Exchange]].concat();
+        let op = self.random.pick(&ops);
         let value = self.pair();
         let id = self.variable(U32, None, Kind::Fixed);
         self.scope.push(id);

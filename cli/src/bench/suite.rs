@@ -33,7 +33,7 @@ struct Own {
 const SUITE: [Own; 5] = [
     Own {
         name: "saxpy",
-        source: include_str!("../../kernels/saxpy.wgsl"),
+        source: include_str!("../../../shaders/saxpy.wgsl"),
         bind: &[("x", "random:1"), ("y", "random:2")],
         value: &[("a", "0.001")],
         ranges: &[&[1 << 16], &[1 << 20], &[1 << 24]],
@@ -65,7 +65,7 @@ const SUITE: [Own; 5] = [
     },
     Own {
         name: "heat",
-        source: include_str!("../../kernels/heat.wgsl"),
+        source: include_str!("../../../shaders/heat.wgsl"),
         bind: &[("old", "random:1")],
         value: &[
             ("plate.width", "range.x"),
