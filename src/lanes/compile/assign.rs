@@ -67,6 +67,8 @@ pub(super) struct Held {
     pub(super) at: HeldAt,
     /// The bytes from one word to the next of what it points to.
     pub(super) word_bytes: i64,
+    /// Whether it points to what is bound, which may not be in any cache.
+    pub(super) is_bound: bool,
     /// Where on the stack it says, in a word, whether chunks are stored past the caches.
     pub(super) passes: Option<u32>,
 }

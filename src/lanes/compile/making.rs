@@ -276,6 +276,7 @@ impl Making<'_> {
             held.push(Held {
                 at,
                 word_bytes,
+                is_bound: matches!(pointer.area.memory, Memory::Bound(_)),
                 passes,
             });
         }
@@ -330,6 +331,7 @@ impl Making<'_> {
                 back: next,
             });
         }
+        assign.fetch_ahead(micros);
         assign.run(micros);
         self.stack = self.stack.max(assign.stack);
         self.next_chunk(head, next);
