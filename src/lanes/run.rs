@@ -121,7 +121,7 @@ unsafe impl Send for Bank {}
 // SAFETY: as above.
 unsafe impl Sync for Bank {}
 
-/// Sixty-four bytes of registers, where processors like them.
+/// Sixty-four bytes where processors like them: words in a row are then in one line of a cache, not across two.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Line(Words);
@@ -131,8 +131,8 @@ struct Line(Words);
 pub(crate) struct Machine<'a> {
     program: &'a Program,
     registers: Vec<Line>,
-    shared: Vec<u32>,
-    own: Vec<u32>,
+    shared: Vec<Line>,
+    own: Vec<Line>,
     windows: Vec<(usize, usize)>,
     /// The lanes that the register of those that are live says.
     live: usize,
@@ -155,11 +155,12 @@ impl<'a> Machine<'a> {
             "a device took a buffer that it can't bind"
         );
         let count = program.lanes;
+        let lines = |bytes: usize| vec![Line([0; CHUNK]); bytes.div_ceil(size_of::<Line>())];
         let mut machine = Self {
             program,
-            registers: vec![Line([0; CHUNK]); program.bytes.div_ceil(64)],
-            shared: vec![0; program.shared_words],
-            own: vec![0; program.own_words * count],
+            registers: lines(program.bytes),
+            shared: lines(program.shared_words * 4),
+            own: lines(program.own_words * count * 4),
             windows: vec![(0, 0); program.windows + 1],
             live: usize::MAX,
             banks,
@@ -249,9 +250,7 @@ impl<'a> Machine<'a> {
             }
         }
         self.live = block.lanes;
-        if !self.shared.is_empty() {
-            self.shared.fill(0);
-        }
+        self.shared.fill(Line([0; CHUNK]));
         self.go(&self.program.steps, block.lanes, watch);
     }
 
@@ -269,13 +268,13 @@ impl<'a> Machine<'a> {
             windows: &mut self.windows,
             lanes: self.program.lanes,
             shared: Bank {
-                words: self.shared.as_mut_ptr(),
-                len: self.shared.len(),
+                words: self.shared.as_mut_ptr().cast(),
+                len: self.program.shared_words,
                 passes_caches: false,
             },
             own: Bank {
-                words: self.own.as_mut_ptr(),
-                len: self.own.len(),
+                words: self.own.as_mut_ptr().cast(),
+                len: self.program.own_words * self.program.lanes,
                 passes_caches: false,
             },
             banks: self.banks,
