@@ -16,15 +16,15 @@
 //! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, with
 //! kernels compiled before, by a runtime that has never run them at this size or that finds their rates in a profile.
 //! `repeated` is 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in
-//! the host's memory; milliseconds are for one. Kernels declare their access patterns, all in one list (`workloads.rs`).
+//! the host's memory; milliseconds are for one. No kernel declares anything.
 //!
 //! **Figures.** *Speedup* is over the best device alone through this runtime, counted the same way. `S_max` is the sum of
 //! the devices' rates over the largest; rates are those of each device alone; where processors share cores or memory and
 //! the work is repeated, those with all of them busy, each with a whole problem of its own. *Efficiency* is speedup by
 //! `S_max`; *settled* the same, of `repeated` once everything is learned. *Balance* is the least over the most time that
-//! devices were busy. *Regret* is the split's time over the least with fixed shares, of which 21 are tried, and the best
-//! three again, in turn with the split; for three devices, over what a model says that knows the scripts, and *best fixed*
-//! are its shares. *Whole* counts iterations that one device did alone. *Overhead* is what the best device alone takes over
+//! devices were busy. *Regret* is the split's time over the least with fixed shares, of which some twenty are tried, and the
+//! best three again, in turn with the split: of two devices every twentieth, of three those of a model that knows the
+//! scripts and others near them. *Over model* is it over what that model says, which no split falls below. *Whole* counts iterations that one device did alone. *Overhead* is what the best device alone takes over
 //! its script, or a GPU over the same in plain wgpu. *Moved* are bytes copied between memories in an iteration
 //! (`repeated`: the median of the later half), without reading the answer.
 
@@ -166,6 +166,7 @@ fn run(
     raw: Option<&Raw>,
 ) -> Vec<Row> {
     let costs = Costs::new(workload);
+    let patterns = session::patterns(workload);
     // Set up for each measurement, so that it is told how late its own devices were.
     let measured = |measure: &dyn Fn(&Bench<'_>) -> Vec<Row>| {
         let setup = machine.setup(workload, &costs, effort.scripted_seconds);
@@ -175,6 +176,7 @@ fn run(
             setup: &setup,
             workload,
             costs: &costs,
+            patterns: &patterns,
             effort,
             raw,
         })

@@ -14,11 +14,14 @@ use super::sweep::{best_of, swept};
 use super::turns::{Repeating, at_once, timed, turn};
 use super::workloads::Workload;
 use divvy::Policy;
+use divvy::kernel::Pattern;
 use std::path::Path;
 use std::time::Instant;
 
 /// Fixed shares of two devices that are tried: every twentieth.
 const STEPS: usize = 20;
+/// Of more devices: what one of them has more, or less, at the cost of another than the model says.
+const MOVED: [f64; 6] = [-0.05, -0.03, -0.015, 0.015, 0.03, 0.05];
 /// One-shots that a profile is learned from.
 const LEARNING: usize = 6;
 /// Iterations that answers are looked at after.
@@ -46,6 +49,7 @@ pub struct Bench<'a> {
     pub setup: &'a Setup,
     pub workload: &'a Workload,
     pub costs: &'a Costs,
+    pub patterns: &'a [Vec<Pattern>],
     pub effort: Effort,
     /// A GPU that is driven by hand, if it is the one of the machine.
     pub raw: Option<&'a Raw>,
@@ -69,11 +73,13 @@ impl Bench<'_> {
             workload: self.workload,
             costs: self.costs,
             specs: self.setup.specs.as_deref()?,
+            patterns: self.patterns,
             before,
         })
     }
 
-    /// Fixed shares worth trying: every twentieth for two devices, what the model says for more.
+    /// Fixed shares worth trying: every twentieth for two devices; for more, what the model says, and that with a little less
+    /// for one of them and a little more for another.
     fn candidates(&self, before: Before) -> Vec<Vec<f64>> {
         if self.setup.count() == 2 {
             let share = |i: usize| i as f64 / STEPS as f64;
@@ -85,8 +91,24 @@ impl Bench<'_> {
             return Vec::new();
         };
         let (_, chunks) = model.optimum();
-        let units = chunks.iter().map(|chunk| chunk.len() as f64);
-        vec![units.collect()]
+        let extent = self.workload.extent() as f64;
+        let best: Vec<f64> = chunks
+            .iter()
+            .map(|chunk| chunk.len() as f64 / extent)
+            .collect();
+        let mut tried = vec![best.clone()];
+        let pairs = (1..best.len()).flat_map(|to| (0..to).map(move |from| (from, to)));
+        for (from, to) in pairs {
+            for step in MOVED {
+                let mut shares = best.clone();
+                shares[from] -= step;
+                shares[to] += step;
+                if shares.iter().all(|share| *share >= 0.0) {
+                    tried.push(shares);
+                }
+            }
+        }
+        tried
     }
 
     fn row(&self, mode: Mode, before: Before) -> Row {

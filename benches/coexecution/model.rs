@@ -9,7 +9,7 @@ use super::lanes::workloads::{Bound, Pass};
 use super::reference;
 use super::workloads::Workload;
 use divvy::Access;
-use divvy::kernel::BindingKind;
+use divvy::kernel::{BindingKind, Pattern};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -77,6 +77,8 @@ pub struct Model<'a> {
     pub workload: &'a Workload,
     pub costs: &'a Costs,
     pub specs: &'a [Spec],
+    /// Of each kernel.
+    pub patterns: &'a [Vec<Pattern>],
     pub before: Before,
 }
 
@@ -114,10 +116,12 @@ impl Model<'_> {
     /// Bytes that a device copies for a pass, to it and from it, and in how many copies.
     fn copied(&self, pass: &Pass, units: &Range<usize>, touched: &mut Vec<usize>) -> (f64, usize) {
         let extent = self.workload.extent();
-        let (part, ends) = (
-            units.len() as f64 / extent as f64,
-            usize::from(units.start > 0) + usize::from(units.end < extent),
-        );
+        let part = units.len() as f64 / extent as f64;
+        let ends_with_others = |access: Access| match access {
+            Access::Wrapped(_) if units.len() < extent => 2,
+            Access::Wrapped(_) => 0,
+            _ => usize::from(units.start > 0) + usize::from(units.end < extent),
+        };
         let facts = facts(self.workload, pass);
         let (mut bytes, mut copies) = (0.0, 0);
         let mut add = |more: f64, count: usize| {
@@ -133,20 +137,25 @@ impl Model<'_> {
                 continue;
             };
             let whole = self.bytes(at);
-            let access = facts.declared[place].unwrap_or(Access::All);
+            let access = self.access(pass, name);
             let is_first = !touched.contains(&at);
             touched.push(at);
+            let ends = ends_with_others(access);
             let halo = |rows: u64| whole / extent as f64 * rows as f64 * ends as f64;
             match (access, self.before) {
                 // The private copy comes home.
                 (Access::Accumulate(_), _) => add(whole, 2),
-                (Access::OneToOne, Before::AllHome) if is_first => add(whole * part, 1),
-                (Access::Neighborhood(rows), Before::AllHome) if is_first => {
+                (Access::OneToOne | Access::Strided(_), Before::AllHome) if is_first => {
+                    add(whole * part, 1);
+                }
+                (Access::Neighborhood(rows) | Access::Wrapped(rows), Before::AllHome)
+                    if is_first =>
+                {
                     add(whole * part + halo(rows), 1);
                 }
                 (Access::All, Before::AllHome) if is_first => add(whole, 1),
                 // What others changed comes in, and what they need goes out.
-                (Access::Neighborhood(rows), _) if self.changes(at) => {
+                (Access::Neighborhood(rows) | Access::Wrapped(rows), _) if self.changes(at) => {
                     add(2.0 * halo(rows), 2 * ends);
                 }
                 (Access::All, _) if self.changes(at) => {
@@ -172,19 +181,25 @@ impl Model<'_> {
     }
 
     fn accumulates(&self, buffer: usize) -> bool {
-        self.binds(buffer, |_, access| {
-            matches!(access, Some(Access::Accumulate(_)))
-        })
+        self.binds(buffer, |_, access| matches!(access, Access::Accumulate(_)))
     }
 
-    fn binds(&self, buffer: usize, is_so: impl Fn(BindingKind, Option<Access>) -> bool) -> bool {
+    fn access(&self, pass: &Pass, name: &str) -> Access {
+        let mut patterns = self.patterns[pass.kernel].iter();
+        let pattern = patterns.find(|pattern| pattern.binding == name);
+        pattern
+            .and_then(|pattern| pattern.access)
+            .unwrap_or(Access::All)
+    }
+
+    fn binds(&self, buffer: usize, is_so: impl Fn(BindingKind, Access) -> bool) -> bool {
         let turns = self.workload.turns.iter();
         turns.flat_map(|turn| &turn.passes).any(|pass| {
             let facts = facts(self.workload, pass);
             pass.bound.iter().any(|(name, bound)| {
                 let place = facts.find(name).expect("it is bound by its name");
                 matches!(bound, Bound::Buffer(at) if *at == buffer)
-                    && is_so(facts.bindings[place].kind, facts.declared[place])
+                    && is_so(facts.bindings[place].kind, self.access(pass, name))
             })
         })
     }

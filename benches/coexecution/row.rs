@@ -122,14 +122,14 @@ impl Row {
         fixed.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
     }
 
-    /// What the split takes over what the best fixed shares take; for more than two devices, of whose shares not all can be
-    /// tried, over what the model says.
+    /// What the split takes over what the best fixed shares take.
     pub fn regret(&self) -> Option<f64> {
-        let best = match self.devices.len() {
-            2 => self.best_fixed()?.seconds,
-            _ => self.model_seconds?,
-        };
-        Some(self.beside_fixed_seconds / best)
+        Some(self.beside_fixed_seconds / self.best_fixed()?.seconds)
+    }
+
+    /// What the split takes over what the model says that knows the scripts.
+    pub fn over_model(&self) -> Option<f64> {
+        Some(self.beside_fixed_seconds / self.model_seconds?)
     }
 }
 

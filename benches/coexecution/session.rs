@@ -7,7 +7,8 @@ use super::lanes::held::{self, Held, numbers};
 use super::lanes::workloads::Pass;
 use super::machine::{Devices, Setup};
 use super::workloads::{Size, Workload};
-use divvy::{Policy, Report, Runtime};
+use divvy::kernel::Pattern;
+use divvy::{DispatchBuilder, Policy, Report, Runtime};
 use std::path::Path;
 use std::time::Instant;
 
@@ -50,6 +51,20 @@ impl<'a> Session<'a> {
     }
 }
 
+/// How each kernel of a workload accesses its buffers, in the dispatch that is its first.
+pub fn patterns(workload: &Workload) -> Vec<Vec<Pattern>> {
+    let runtime = Runtime::builder().devices("cpu").without_profile_dir();
+    let runtime = runtime.build().expect("there is a CPU");
+    let data = Data::new(&runtime, workload);
+    let of = |kernel: usize| {
+        let mut passes = workload.turns.iter().flat_map(|turn| &turn.passes);
+        let pass = passes.find(|pass| pass.kernel == kernel);
+        let dispatch = data.dispatch(pass.expect("each kernel is dispatched"));
+        dispatch.patterns().expect("it is complete")
+    };
+    (0..workload.kernels.len()).map(of).collect()
+}
+
 /// The buffers of a workload.
 pub struct Data<'a> {
     runtime: &'a Runtime,
@@ -75,15 +90,19 @@ impl<'a> Data<'a> {
         let turn = &self.workload.turns[self.iterations % self.workload.turns.len()];
         self.iterations += 1;
         let run = |pass: &Pass| {
-            let kernel = &self.workload.kernels[pass.kernel];
-            let values = &self.workload.values;
-            let mut dispatch = held::dispatch(self.runtime, kernel, pass, &self.buffers, values);
+            let mut dispatch = self.dispatch(pass);
             if let Some(policy) = policy {
                 dispatch = dispatch.split(policy.clone());
             }
             dispatch.run().expect("it runs")
         };
         turn.passes.iter().map(run).collect()
+    }
+
+    fn dispatch(&self, pass: &Pass) -> DispatchBuilder<'_> {
+        let kernel = &self.workload.kernels[pass.kernel];
+        let values = &self.workload.values;
+        held::dispatch(self.runtime, kernel, pass, &self.buffers, values)
     }
 
     /// The words of the answer.

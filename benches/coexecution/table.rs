@@ -12,14 +12,14 @@ pub fn print(machine: &str, rows: &[&Row]) {
     println!("\n### {machine}\n");
     println!(
         "| workload | mode | n | best alone | ms | split, ms | speedup | S_max | efficiency | settled | balance | regret | \
-         best fixed | shares | whole | overhead | moved |"
+         over model | best fixed | shares | whole | overhead | moved |"
     );
-    println!("|---{}|", "|---".repeat(16));
+    println!("|---{}|", "|---".repeat(17));
     for row in rows {
         let best = row.best_single();
         let mark = if row.late > LATE { " (late)" } else { "" };
         println!(
-            "| {}{mark} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {}{mark} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             row.workload,
             row.mode.name(),
             row.iterations,
@@ -32,6 +32,7 @@ pub fn print(machine: &str, rows: &[&Row]) {
             ratio(row.settled_efficiency()),
             ratio(row.balance),
             ratio(row.regret()),
+            ratio(row.over_model()),
             row.best_fixed()
                 .map_or("-".to_owned(), |fixed| shares(&fixed.shares)),
             shares(
@@ -56,14 +57,16 @@ pub fn print(machine: &str, rows: &[&Row]) {
         };
         println!(
             "- {}, {} workloads with S_max of {WORTH_SPLITTING} at least: speedup {}, S_max {}, efficiency {}, settled {}, \
-             regret {}",
+             balance {}, regret {}, over model {}",
             mode.name(),
             rows.len(),
             mean(&|row| Some(row.speedup())),
             mean(&|row| Some(row.s_max())),
             mean(&|row| Some(row.efficiency())),
             mean(&Row::settled_efficiency),
+            mean(&|row| row.balance),
             mean(&Row::regret),
+            mean(&Row::over_model),
         );
     }
 }

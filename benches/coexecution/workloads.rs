@@ -5,14 +5,13 @@
 
 use super::lanes::workloads::{self as lanes, Bound, Pass, bits, one, unit};
 use super::reference;
-use divvy::{Access, Combine, Kernel};
+use divvy::Kernel;
 
-use Access::{Accumulate, All, Neighborhood, OneToOne};
 use Bound::{Buffer, Value};
 
 const LANES_ENTRY: &str = "main";
 const BLUR: &str = include_str!("blur.wgsl");
-const BLUR_RADIUS: u64 = 30;
+const BLUR_RADIUS: usize = 30;
 
 /// How large the workloads are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,41 +25,6 @@ pub enum Size {
     /// For processors that take the time they take.
     Real,
 }
-
-/// What a kernel declares of a buffer.
-///
-/// One list for all kernels, so that it can go when patterns are read from the code. `life` and `gray-scott` wrap around,
-/// which no pattern says: every device needs all of the grid.
-const PATTERNS: &[(&str, &str, Access)] = &[
-    ("saxpy", "x", OneToOne),
-    ("saxpy", "y", OneToOne),
-    ("matmul", "a", OneToOne),
-    ("matmul", "b", All),
-    ("matmul", "c", OneToOne),
-    ("blur/rows", "image", OneToOne),
-    ("blur/columns", "image", Neighborhood(BLUR_RADIUS)),
-    ("blur", "weights", All),
-    ("blur", "blurred", OneToOne),
-    ("binomial", "options", OneToOne),
-    ("binomial", "price", OneToOne),
-    ("n-body/kick", "sources", All),
-    ("n-body/kick", "here", OneToOne),
-    ("n-body", "velocity", OneToOne),
-    ("n-body/drift", "position", OneToOne),
-    ("mandelbrot", "counts", OneToOne),
-    ("ray", "spheres", All),
-    ("ray", "image", OneToOne),
-    ("heat", "u", Neighborhood(1)),
-    ("heat", "v", OneToOne),
-    ("gray-scott", "a", All),
-    ("gray-scott", "b", OneToOne),
-    ("life", "a", All),
-    ("life", "b", OneToOne),
-    ("reduction", "x", OneToOne),
-    ("reduction", "sums", OneToOne),
-    ("histogram", "x", OneToOne),
-    ("histogram", "bins", Accumulate(Combine::Add)),
-];
 
 /// A workload, as data: who runs it decides how.
 pub struct Workload {
@@ -174,24 +138,14 @@ impl Workload {
     }
 }
 
-/// A kernel with the patterns of its buffers.
-fn kernel(name: &str, wgsl: &str, entry: &str) -> Kernel {
+fn kernel(wgsl: &str, entry: &str) -> Kernel {
     let kernel = Kernel::from_wgsl(wgsl).and_then(|kernel| kernel.entry(entry));
-    let mut kernel = kernel.expect("it is valid");
-    let full = format!("{name}/{entry}");
-    let bindings = kernel.facts().expect("it is complete").bindings.clone();
-    for (of, buffer, access) in PATTERNS {
-        let is_its = *of == name || *of == full;
-        if is_its && bindings.iter().any(|binding| binding.name == *buffer) {
-            kernel = kernel.access(buffer, *access).expect("it suits the buffer");
-        }
-    }
-    kernel
+    kernel.expect("it is valid")
 }
 
 /// The dispatches of another bench: two that go back and forth are two turns, more of them are the same again.
 fn from_lanes(workload: lanes::Workload, name: &'static str) -> Workload {
-    let kernel = |wgsl: &&str| kernel(name, wgsl, LANES_ENTRY);
+    let kernel = |wgsl: &&str| kernel(wgsl, LANES_ENTRY);
     let is_alternating = workload.passes.len() > 1;
     let (at, is_float) = workload.answer;
     let passes = workload.passes.into_iter().take(2).enumerate();
@@ -232,7 +186,7 @@ fn square(workload: lanes::Workload, name: &'static str) -> Workload {
 fn blur(width: usize, height: usize) -> Workload {
     let image: Vec<f32> = (0..width * height).map(unit).collect();
     let bell = |i: usize| (-0.5 * ((i as f32 - BLUR_RADIUS as f32) / 10.0).powi(2)).exp();
-    let weights: Vec<f32> = (0..=2 * BLUR_RADIUS as usize).map(bell).collect();
+    let weights: Vec<f32> = (0..=2 * BLUR_RADIUS).map(bell).collect();
     let sum: f32 = weights.iter().sum();
     let weights: Vec<f32> = weights.iter().map(|weight| weight / sum).collect();
     let pass = |kernel, from, to| {
@@ -246,9 +200,7 @@ fn blur(width: usize, height: usize) -> Workload {
     };
     Workload {
         name: "blur",
-        kernels: ["rows", "columns"]
-            .map(|entry| kernel("blur", BLUR, entry))
-            .into(),
+        kernels: ["rows", "columns"].map(|entry| kernel(BLUR, entry)).into(),
         buffers: vec![
             (1, bits(&weights)),
             (1, bits(&image)),
@@ -282,7 +234,7 @@ fn binomial(options: usize) -> Workload {
     ];
     Workload {
         name: "binomial",
-        kernels: vec![kernel("binomial", include_str!("binomial.wgsl"), "main")],
+        kernels: vec![kernel(include_str!("binomial.wgsl"), "main")],
         buffers: vec![(4, bits(&given)), (1, vec![0; options])],
         values: vec![bits(&[0.02, 0.3])],
         turns: vec![Turn {
@@ -315,9 +267,7 @@ fn bodies(n: usize) -> Workload {
     let wgsl = include_str!("../../shaders/galaxy.wgsl");
     Workload {
         name: "n-body",
-        kernels: ["kick", "drift"]
-            .map(|entry| kernel("n-body", wgsl, entry))
-            .into(),
+        kernels: ["kick", "drift"].map(|entry| kernel(wgsl, entry)).into(),
         buffers: vec![(4, bits(&places)), (4, vec![0; n * 4])],
         values: vec![bits(&[1e-3, 0.05])],
         turns: vec![Turn {
@@ -342,7 +292,7 @@ fn ray(width: usize, height: usize) -> Workload {
     ];
     Workload {
         name: "ray",
-        kernels: vec![kernel("ray", include_str!("ray.wgsl"), "main")],
+        kernels: vec![kernel(include_str!("ray.wgsl"), "main")],
         buffers: vec![(8, bits(&spheres)), (4, vec![0; 4 * width * height])],
         values: vec![value.to_vec()],
         turns: vec![Turn {
@@ -359,7 +309,7 @@ fn row_sums(rows: usize) -> Workload {
     let bound = [("x", Buffer(0)), ("sums", Buffer(1))];
     Workload {
         name: "reduction",
-        kernels: vec![kernel("reduction", include_str!("row_sums.wgsl"), "main")],
+        kernels: vec![kernel(include_str!("row_sums.wgsl"), "main")],
         buffers: vec![(1, bits(&x)), (1, vec![0; rows])],
         values: Vec::new(),
         turns: vec![Turn {
