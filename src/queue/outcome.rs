@@ -80,9 +80,13 @@ impl State {
         let mut report = self.tallied(operation, per_unit);
         if operation.prediction.is_some() {
             let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
+            let chunks: usize = operation.tallies.iter().map(|tally| tally.chunks).sum();
+            let busy = operation.measured.iter().map(|one| one.seconds);
+            // Of a chunk that nobody measured it isn't known what it took.
+            let busy = (operation.measured.len() == chunks).then(|| busy.sum());
             let habit = self.habits.entry(place(dispatch)).or_default();
             // From the first command to the last: copies and overheads count, whoever's clock they are on.
-            habit.trial.add(took_part.count(), report.seconds);
+            habit.trial.add(took_part.count(), report.seconds, busy);
         }
         report.entry.clone_from(&dispatch.facts.entry);
         report.range = dispatch.chunk.range.to_string();

@@ -6,13 +6,17 @@
 //!
 //! Invariant: a trial takes a bounded part of the dispatches, and next to none if the promise is large and kept.
 
-/// A split that is predicted to be so much faster than the best device alone promises much: it is doubted late, and one
-/// look at the device alone is enough if it shows half of that.
+/// A split that is predicted to be so much faster than the best device alone promises enough for one look at the device
+/// alone to tell, if it shows half of that.
+const TELLING_SPEEDUP: f64 = 1.15;
+/// One that is predicted to be so much faster promises so much that it is doubted late.
 const LARGE_SPEEDUP: f64 = 1.3;
 /// Dispatches before a large promise is doubted.
 const LATE: usize = 32;
 /// Dispatches before the first trial: boundaries have settled then.
-const SETTLE: usize = 4;
+const SETTLE: usize = 6;
+/// Dispatches after which they have settled enough for what one took to be worth keeping.
+const NEARLY: usize = 3;
 /// One device alone must take less than this part of what the split takes to be kept: a verdict on few samples of a noisy
 /// machine is worth no more.
 const CLEARLY: f64 = 0.95;
@@ -35,6 +39,8 @@ pub(super) struct Trial {
     seen: usize,
     together: Vec<f64>,
     alone: Vec<f64>,
+    /// What the first look at the device alone took at least, if its own clock says so: bringing the data isn't in it.
+    least_alone: Option<f64>,
     was_alone: Option<bool>,
     verdicts: u32,
     verdict: Option<Verdict>,
@@ -65,9 +71,8 @@ impl Trial {
         if change > MOST_CHANGE {
             return false;
         }
-        let is_large = predicted_speedup >= LARGE_SPEEDUP;
         let half = 1.0 + (predicted_speedup - 1.0) / 2.0;
-        let is_kept = is_large && self.shows(half);
+        let is_kept = predicted_speedup >= TELLING_SPEEDUP && self.shows(half);
         if let Some(is_alone) = is_kept.then_some(false).or_else(|| self.judge()) {
             self.verdict = Some(Verdict {
                 is_alone,
@@ -76,6 +81,7 @@ impl Trial {
             return is_alone;
         }
         self.seen += 1;
+        let is_large = predicted_speedup >= LARGE_SPEEDUP;
         let settle = if is_large { LATE } else { SETTLE };
         self.seen > settle && ((self.seen - settle - 1) / 2).is_multiple_of(2)
     }
@@ -83,8 +89,8 @@ impl Trial {
     /// Whether the first look at a device alone shows that it takes so many times as long.
     fn shows(&self, times: f64) -> bool {
         let longest = self.together.iter().copied().fold(0.0, f64::max);
-        let alone = self.alone.first();
-        longest > 0.0 && alone.is_some_and(|alone| *alone > longest * times)
+        let mut alone = self.alone.first().into_iter().chain(&self.least_alone);
+        longest > 0.0 && alone.any(|alone| *alone > longest * times)
     }
 
     /// Whether one device alone is faster, if there is enough to tell.
@@ -101,14 +107,17 @@ impl Trial {
         (least >= FEW && most(&self.together) < fewest(&self.alone)).then_some(false)
     }
 
-    /// What a dispatch took that `devices` took part in.
-    pub(super) fn add(&mut self, devices: usize, seconds: f64) {
+    /// What a dispatch took that `devices` took part in, and what they were busy for, all told, where their clocks say so.
+    pub(super) fn add(&mut self, devices: usize, seconds: f64, busy_seconds: Option<f64>) {
         if devices == 0 || self.verdict.is_some() {
             return;
         }
         let is_alone = devices == 1;
         let is_second = self.was_alone.replace(is_alone) == Some(is_alone);
-        if is_second && self.seen > SETTLE {
+        if is_alone && self.least_alone.is_none() {
+            self.least_alone = busy_seconds;
+        }
+        if is_second && self.seen > NEARLY {
             let samples = if is_alone {
                 &mut self.alone
             } else {
@@ -134,7 +143,7 @@ mod tests {
     /// Dispatches until the first verdict at the latest.
     const TRIAL: usize = SETTLE + 4 * SAMPLES;
     /// Dispatches until the first verdict if both ways are always the same.
-    const SHORT: usize = SETTLE + 4 * FEW;
+    const SHORT: usize = SETTLE + 4 * FEW - 2;
 
     /// Which of so many dispatches run alone, if they take this long split and alone; how fast the machine is at the
     /// time scales both.
@@ -149,7 +158,7 @@ mod tests {
         let mut step = |i| {
             let is_alone = trial.prefers_alone(predicted_speedup, 0.1);
             let (devices, seconds) = if is_alone { (1, alone) } else { (2, together) };
-            trial.add(devices, seconds * slowness(i));
+            trial.add(devices, seconds * slowness(i), None);
             is_alone
         };
         (0..dispatches).map(&mut step).collect()
@@ -160,10 +169,37 @@ mod tests {
     }
 
     #[test]
-    fn a_split_that_keeps_its_promise_is_doubted_a_few_times() {
-        let alone = alone_of(SHORT + PERIOD, 1.0, 1.2, 1.2, |_| 1.0);
+    fn a_split_that_promises_little_and_keeps_it_is_doubted_a_few_times() {
+        let alone = alone_of(SHORT + PERIOD, 1.0, 1.1, 1.1, |_| 1.0);
         assert_eq!(count(&alone), 2 * FEW);
         assert_eq!(count(&alone[SHORT..]), 0);
+    }
+
+    #[test]
+    fn a_split_that_keeps_its_promise_is_doubted_once() {
+        let alone = alone_of(SETTLE + PERIOD, 1.0, 1.2, 1.2, |_| 1.0);
+        assert_eq!(count(&alone), 2);
+    }
+
+    #[test]
+    fn a_device_whose_clock_says_enough_is_looked_at_once_and_not_believed_where_it_says_too_little()
+     {
+        let looks = |busy: f64| {
+            let mut trial = Trial::default();
+            let mut step = |_| {
+                let is_alone = trial.prefers_alone(1.2, 0.1);
+                match is_alone {
+                    // Bringing the data takes long.
+                    true => trial.add(1, 5.0, Some(busy)),
+                    false => trial.add(2, 1.0, Some(2.0)),
+                }
+                is_alone
+            };
+            let alone: Vec<bool> = (0..SETTLE + 2).map(&mut step).collect();
+            count(&alone)
+        };
+        assert_eq!(looks(1.15), 1);
+        assert_eq!(looks(1.05), 2);
     }
 
     #[test]
@@ -188,7 +224,7 @@ mod tests {
         let mut trial = Trial::default();
         let is_alone = |_| {
             let is_alone = trial.prefers_alone(1.2, 2.0);
-            trial.add(2, 1.0);
+            trial.add(2, 1.0, None);
             is_alone
         };
         assert!(!(0..100).any(is_alone));
