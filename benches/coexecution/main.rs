@@ -41,6 +41,7 @@ mod raw;
 mod reference;
 mod row;
 mod session;
+mod sizes;
 mod sweep;
 mod table;
 mod turns;
@@ -79,6 +80,7 @@ struct Asked {
     filters: Vec<String>,
     json: Option<PathBuf>,
     plot: Option<PathBuf>,
+    sizes: bool,
 }
 
 impl Asked {
@@ -88,10 +90,12 @@ impl Asked {
         let _ = arguments.contains("--bench");
         let json = arguments.opt_value_from_str("--json")?;
         let plot = arguments.opt_value_from_str("--plot")?;
+        let sizes = arguments.contains("--sizes");
         let words = arguments.finish().into_iter();
         Ok(Self {
             json,
             plot,
+            sizes,
             filters: words
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
@@ -120,6 +124,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
     let effort = if is_small { SMALL } else { FULL };
     let machines = machine::all();
+    if asked.sizes {
+        sizes(&asked, &machines, is_small);
+        return Ok(ExitCode::SUCCESS);
+    }
     let raw = Raw::open().filter(|_| find_gpus().len() == 1);
     let mut rows: Vec<Row> = Vec::new();
     for machine in &machines {
@@ -155,6 +163,28 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         plot::write(file, &names, &rows)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every workload at every size, on every machine that is wanted.
+fn sizes(asked: &Asked, machines: &[Machine], is_small: bool) {
+    let most = if is_small { 12 } else { 24 };
+    for machine in machines {
+        let mut found = Vec::new();
+        for name in NAMES {
+            if !asked.wants(&machine.name, name, Mode::Repeated) {
+                continue;
+            }
+            for power in (8..=most).step_by(2) {
+                // A scripted device computes at an own pace, but not faster than the cores do.
+                let seconds = 0.3e-9 * f64::from(1_u32 << power) + 50e-6;
+                let workload = Workload::of_size(name, 1 << power);
+                found.extend(workload.map(|workload| sizes::measure(machine, &workload, seconds)));
+            }
+        }
+        if !found.is_empty() {
+            sizes::print(&machine.name, &found);
+        }
+    }
 }
 
 /// The wanted modes of a workload on a machine.

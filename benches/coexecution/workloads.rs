@@ -121,6 +121,39 @@ impl Workload {
         }
     }
 
+    /// The workload of this name with so many invocations, a power of four; none where that would be too many.
+    pub fn of_size(name: &str, invocations: usize) -> Option<Self> {
+        let side = invocations.isqrt();
+        Some(match name {
+            "saxpy" => vector(lanes::saxpy(invocations), "saxpy"),
+            "histogram" => Self {
+                is_float: false,
+                ..vector(lanes::histogram(invocations), "histogram")
+            },
+            "heat" => square(lanes::heat(side), "heat"),
+            "mandelbrot" if side <= 2048 => Self {
+                is_float: false,
+                shape: Shape {
+                    width: side,
+                    height: side,
+                },
+                ..from_lanes(lanes::mandelbrot(side, side), "mandelbrot")
+            },
+            "matmul" if side <= 1024 => square(lanes::matmul(side, false), "matmul"),
+            "n-body" if invocations <= 1 << 14 => bodies(invocations),
+            "binomial" if invocations <= 1 << 18 => binomial(invocations / 256),
+            "reduction" if invocations <= 1 << 20 => row_sums(invocations / 256),
+            _ => return None,
+        })
+    }
+
+    /// Those of the longest dispatch.
+    pub fn invocations(&self) -> usize {
+        let passes = self.turns[0].passes.iter();
+        let of = |pass: &Pass| pass.range.iter().product();
+        passes.map(of).max().unwrap_or(0)
+    }
+
     /// How many units of the slowest dimension a dispatch has.
     pub fn extent(&self) -> usize {
         let [x, y, _] = self.turns[0].passes[0].range;

@@ -121,7 +121,15 @@ impl State {
     pub(super) fn bytes_per_unit(&self, dispatch: &Dispatch) -> u64 {
         let by_unit = dispatch.touches.iter().filter(|touch| {
             let access = touch.access;
-            matches!(access, Some(Access::OneToOne | Access::Neighborhood(_)))
+            matches!(
+                access,
+                Some(
+                    Access::OneToOne
+                        | Access::Neighborhood(_)
+                        | Access::Wrapped(_)
+                        | Access::Strided(_)
+                )
+            )
         });
         by_unit
             .filter_map(|touch| self.buffers.get(&touch.buffer))

@@ -1,0 +1,133 @@
+//! Does a split ever lose? Settled dispatches of every size, all devices beside each of them alone.
+//!
+//! What is timed has had its first dispatches: rates are known, the data is where it is needed, and a split that doesn't pay
+//! has been found out. Candidates take turns; each turn is as many dispatches as take a few milliseconds.
+
+use super::machine::{Devices, Machine};
+use super::model::Costs;
+use super::row::median;
+use super::session::{Data, Session};
+use super::workloads::Workload;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Dispatches and seconds after which nothing is learned any more, whichever comes first.
+const SETTLED: usize = 100;
+const SETTLING: Duration = Duration::from_millis(800);
+/// What a turn takes at least, and turns that each candidate has.
+const TURN: Duration = Duration::from_millis(4);
+const TURNS: usize = 15;
+/// A device alone that takes so many times what the best one does has no more turns.
+const SLOW: f64 = 2.0;
+
+/// A workload of one size on a machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sized {
+    pub machine: String,
+    pub workload: String,
+    /// Invocations of its largest dispatch.
+    pub invocations: usize,
+    /// Seconds of an iteration: all devices, and each of them alone.
+    pub together_seconds: f64,
+    pub alone_seconds: Vec<f64>,
+}
+
+impl Sized {
+    /// All devices over the best one alone; above 1 something was lost.
+    pub fn over_best(&self) -> f64 {
+        let best = self.alone_seconds.iter().copied();
+        self.together_seconds / best.fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// Iterations that go on and on.
+struct Runner<'a> {
+    data: Data<'a>,
+    in_turn: usize,
+    samples: Vec<f64>,
+}
+
+impl<'a> Runner<'a> {
+    /// One that has settled.
+    fn new(session: &'a Session<'a>) -> Self {
+        let mut data = session.data();
+        let start = Instant::now();
+        let mut ran = 0;
+        while ran < 2 || (ran < SETTLED && start.elapsed() < SETTLING) {
+            data.iterate(None);
+            ran += 1;
+        }
+        let one = start.elapsed().as_secs_f64() / ran as f64;
+        let in_turn = (TURN.as_secs_f64() / one).ceil() as usize;
+        Self {
+            data,
+            in_turn,
+            samples: Vec::new(),
+        }
+    }
+
+    fn turn(&mut self) {
+        // One for what another left in the caches.
+        self.data.iterate(None);
+        let start = Instant::now();
+        for _ in 0..self.in_turn {
+            self.data.iterate(None);
+        }
+        self.samples
+            .push(start.elapsed().as_secs_f64() / self.in_turn as f64);
+    }
+
+    fn seconds(&self) -> f64 {
+        median(self.samples.iter().copied()).expect("it had a turn")
+    }
+}
+
+/// Times a workload on a machine.
+pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) -> Sized {
+    let setup = machine.setup(workload, &Costs::new(workload), scripted_seconds);
+    let of = |devices| Session::new(&setup, devices, None, workload);
+    let sessions: Vec<_> = (0..setup.count()).map(|i| of(Devices::Alone(i))).collect();
+    let all = of(Devices::All);
+    let mut alone: Vec<_> = sessions.iter().map(Runner::new).collect();
+    let mut together = Runner::new(&all);
+    alone.iter_mut().for_each(Runner::turn);
+    let first = alone.iter().map(Runner::seconds);
+    let best = first.fold(f64::INFINITY, f64::min);
+    for _ in 1..TURNS {
+        let is_quick = |one: &&mut Runner<'_>| one.seconds() <= SLOW * best;
+        alone.iter_mut().filter(is_quick).for_each(Runner::turn);
+        together.turn();
+    }
+    Sized {
+        machine: machine.name.clone(),
+        workload: workload.name.to_owned(),
+        invocations: workload.invocations(),
+        together_seconds: together.seconds(),
+        alone_seconds: alone.iter().map(Runner::seconds).collect(),
+    }
+}
+
+/// Prints a row for each workload and a column for each size.
+pub fn print(machine: &str, found: &[Sized]) {
+    let mut sizes: Vec<_> = found.iter().map(|one| one.invocations).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    println!("\n### {machine}, settled: all devices over the best one alone\n");
+    let head: Vec<_> = sizes
+        .iter()
+        .map(|size| format!("2^{}", size.ilog2()))
+        .collect();
+    println!("| invocations | {} |", head.join(" | "));
+    println!("|---{}|", "|---".repeat(sizes.len()));
+    let mut names: Vec<_> = found.iter().map(|one| &one.workload).collect();
+    names.dedup();
+    for name in names {
+        let cell = |size: &usize| {
+            let mut of = found.iter().filter(|one| one.workload == *name);
+            let one = of.find(|one| one.invocations == *size);
+            one.map_or("-".to_owned(), |one| format!("{:.2}", one.over_best()))
+        };
+        let cells: Vec<_> = sizes.iter().map(cell).collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    }
+}
