@@ -19,6 +19,7 @@ const BYTES_PER_SECOND: f64 = 2e9;
 const OVERHEAD_SECONDS: [f64; 2] = [20e-6, 10e-6];
 
 /// A machine to split on.
+#[derive(Clone)]
 pub struct Machine {
     pub name: String,
     parts: Vec<Part>,
@@ -26,11 +27,12 @@ pub struct Machine {
     pub is_real: bool,
 }
 
+#[derive(Clone)]
 enum Part {
     /// By the name that a runtime knows it by, with so many threads if it is the CPU.
     Found { name: String, threads: usize },
-    /// So many times as fast as the slowest.
-    Scripted { speed: f64 },
+    /// So many times as fast as the slowest, and what has become of that.
+    Scripted { speed: f64, multiple: f64 },
 }
 
 /// A machine that is set up for a workload.
@@ -85,7 +87,10 @@ pub fn all() -> Vec<Machine> {
     let scripted: [&[f64]; 4] = [&[1.0, 1.0], &[1.0, 4.0], &[1.0, 16.0], &[1.0, 4.0, 16.0]];
     machines.extend(scripted.map(|speeds| {
         let names: Vec<_> = speeds.iter().map(f64::to_string).collect();
-        let part = |speed: &f64| Part::Scripted { speed: *speed };
+        let part = |speed: &f64| Part::Scripted {
+            speed: *speed,
+            multiple: 1.0,
+        };
         Machine {
             name: names.join(":"),
             parts: speeds.iter().map(part).collect(),
@@ -96,10 +101,24 @@ pub fn all() -> Vec<Machine> {
 }
 
 impl Machine {
+    /// How many devices it has.
+    pub fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The same machine with a scripted device at a multiple of its speed.
+    pub fn with_speed(&self, device: usize, multiple: f64) -> Self {
+        let mut machine = self.clone();
+        if let Part::Scripted { multiple: of, .. } = &mut machine.parts[device] {
+            *of = multiple;
+        }
+        machine
+    }
+
     /// The machine for a workload: the fastest scripted device takes so many seconds for all of an iteration.
     pub fn setup(&self, workload: &Workload, costs: &Costs, seconds: f64) -> Setup {
         let speeds = self.parts.iter().map(|part| match part {
-            Part::Scripted { speed } => *speed,
+            Part::Scripted { speed, .. } => *speed,
             Part::Found { .. } => 0.0,
         });
         let fastest = speeds.fold(0.0, f64::max);
@@ -108,12 +127,12 @@ impl Machine {
                 name: name.clone(),
                 threads: *threads,
             },
-            Part::Scripted { speed } => {
+            Part::Scripted { speed, multiple } => {
                 let home = if i == 0 { Home::Host } else { Home::Own };
                 let script = Script {
                     home,
                     pace: Pace::Kept,
-                    items_per_second: costs.whole(workload) / seconds * speed / fastest,
+                    items_per_second: costs.whole(workload) / seconds * speed / fastest * multiple,
                     costs: costs.of_kernels(),
                     bytes_per_second: BYTES_PER_SECOND,
                     overhead_seconds: OVERHEAD_SECONDS[usize::from(home == Home::Host)],
@@ -146,6 +165,13 @@ impl Machine {
 }
 
 impl Setup {
+    /// Lets a scripted device run at a multiple of its speed from one of its tasks on.
+    pub fn change(&mut self, device: usize, task: usize, multiple: f64) {
+        if let Made::Scripted(_, script) = &mut self.parts[device] {
+            script.changes_at = Some((task, multiple));
+        }
+    }
+
     /// How many devices there are.
     pub fn count(&self) -> usize {
         self.parts.len()

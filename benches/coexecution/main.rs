@@ -18,6 +18,11 @@
 //! `repeated` is 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in
 //! the host's memory; milliseconds are for one. No kernel declares anything.
 //!
+//! **Sizes.** `--sizes` compares all devices with each of them alone at 2^8 to 2^24 invocations, once all has settled.
+//!
+//! **Recovery.** `--recovery` counts the dispatches until a split is as good as the best fixed shares again, after a profile
+//! that is wrong and after a device has changed its speed.
+//!
 //! **Figures.** *Speedup* is over the best device alone through this runtime, counted the same way. `S_max` is the sum of
 //! the devices' rates over the largest; rates are those of each device alone; where processors share cores or memory and
 //! the work is repeated, those with all of them busy, each with a whole problem of its own. *Efficiency* is speedup by
@@ -38,6 +43,7 @@ mod native;
 mod plot;
 #[path = "../workload/raw.rs"]
 mod raw;
+mod recovery;
 mod reference;
 mod row;
 mod session;
@@ -81,6 +87,7 @@ struct Asked {
     json: Option<PathBuf>,
     plot: Option<PathBuf>,
     sizes: bool,
+    recovery: bool,
 }
 
 impl Asked {
@@ -91,11 +98,13 @@ impl Asked {
         let json = arguments.opt_value_from_str("--json")?;
         let plot = arguments.opt_value_from_str("--plot")?;
         let sizes = arguments.contains("--sizes");
+        let recovery = arguments.contains("--recovery");
         let words = arguments.finish().into_iter();
         Ok(Self {
             json,
             plot,
             sizes,
+            recovery,
             filters: words
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
@@ -126,6 +135,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let machines = machine::all();
     if asked.sizes {
         sizes(&asked, &machines, is_small);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if asked.recovery {
+        recovery(&asked, &machines, is_small, effort.scripted_seconds);
         return Ok(ExitCode::SUCCESS);
     }
     let raw = Raw::open().filter(|_| find_gpus().len() == 1);
@@ -185,6 +198,27 @@ fn sizes(asked: &Asked, machines: &[Machine], is_small: bool) {
             sizes::print(&machine.name, &found);
         }
     }
+}
+
+/// What becomes of a wrong profile, and of a device that changes its speed.
+fn recovery(asked: &Asked, machines: &[Machine], is_small: bool, seconds: f64) {
+    let size = if is_small {
+        Size::Small
+    } else {
+        Size::Scripted
+    };
+    let mut found = Vec::new();
+    for machine in machines.iter().filter(|machine| !machine.is_real) {
+        let wanted = ["n-body", "mandelbrot", "heat"].into_iter();
+        for name in wanted.filter(|name| asked.wants(&machine.name, name, Mode::Repeated)) {
+            found.extend(recovery::measure(
+                machine,
+                &Workload::new(name, size),
+                seconds,
+            ));
+        }
+    }
+    recovery::print(&found);
 }
 
 /// The wanted modes of a workload on a machine.
