@@ -87,6 +87,7 @@ fn planning(criterion: &mut Criterion) {
                     whole_missing: &[],
                     recurring: &[],
                     horizon: 1.0,
+                    worth: 0.04,
                     dead_band: 0.02,
                 };
                 decider.decide(

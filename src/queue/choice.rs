@@ -20,6 +20,9 @@ use crate::split::{
 /// Dispatches in which every device is given the chance to show how fast it is.
 const PATIENCE: u32 = 4;
 
+/// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
+/// processors at work together slow each other down is for a trial to find.
+const WORTH: f64 = 0.04;
 /// Where predictions are off by this, a split isn't doubted: it is about to become a better one.
 const UNSETTLED: f64 = 0.15;
 /// What moving boundaries must save: as much as predictions are off by, within these bounds.
@@ -233,6 +236,7 @@ impl State {
             whole_missing: &whole_missing,
             recurring: habit.horizon.recurring(),
             horizon: habit.horizon.dispatches(),
+            worth: if habit.probe.is_due() { 0.0 } else { WORTH },
             dead_band: habit.deviation.map_or(MOST_DEAD_BAND, |deviation| {
                 deviation.clamp(LEAST_DEAD_BAND, MOST_DEAD_BAND)
             }),
@@ -240,6 +244,8 @@ impl State {
         let estimates = self.estimates.iter().map(|known| known.estimate);
         let mut missing_bytes = missing_bytes;
         let prediction = decider.decide(&demand, estimates, &mut missing_bytes, chunks);
+        let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
+        habit.probe.decided(parts > 1);
         habit.horizon.goes_on();
         habit.partition.clear();
         habit.partition.extend_from_slice(chunks);

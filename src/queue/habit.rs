@@ -5,6 +5,7 @@
 //! Invariant: nothing in it is needed to be right, only to be fast: a dispatch that nothing is remembered of is done all the
 //! same.
 
+use super::probe::Probe;
 use super::trial::Trial;
 use crate::span::Span;
 use crate::split::{Horizon, Measured};
@@ -21,6 +22,8 @@ pub(super) struct Habit {
     pub(super) was_followed: bool,
     /// Whether a split keeps its promise.
     pub(super) trial: Trial,
+    /// Whether it is made though it promises hardly anything.
+    pub(super) probe: Probe,
     /// How long what is moved for it is of use.
     pub(super) horizon: Horizon,
     /// What each device's chunk of the dispatch before took, if it had one.

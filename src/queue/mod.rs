@@ -15,6 +15,7 @@ mod open;
 mod operation;
 mod outcome;
 mod planning;
+mod probe;
 mod recovery;
 mod report;
 mod state;

@@ -7,10 +7,6 @@
 use super::{Candidate, Density, partition, partition_within, water_fill};
 use crate::span::Span;
 
-/// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
-/// processors at work together slow each other down is for a trial to find.
-const WORTH: f64 = 0.04;
-
 /// What whole grains may cost over shares that could be cut anywhere before other boundaries are looked for, and how
 /// closely the best ones are found.
 const ROUNDED: f64 = 0.005;
@@ -52,6 +48,8 @@ pub struct Demand<'a> {
     pub recurring: &'a [f64],
     /// Over how many dispatches the rest of what moves is of use: what moving it costs is shared among them.
     pub horizon: f64,
+    /// What a split must save against the best device alone to be worth it, as a part of that.
+    pub worth: f64,
     /// What a new partition must save against the one before, as a part of that: below it, boundaries stay where they are.
     pub dead_band: f64,
 }
@@ -196,7 +194,7 @@ impl Decider {
     fn choose(&mut self, scales: &mut Scales<'_>, chunks: &mut Vec<Span>) -> Prediction {
         let (best_single, alone) = scales.alone();
         let mut proposed = self.propose(scales);
-        if proposed.seconds > alone.seconds * (1.0 - WORTH) {
+        if proposed.seconds > alone.seconds * (1.0 - scales.demand.worth) {
             single(best_single, scales.demand.extent, &mut self.proposal);
             proposed = alone;
         }
@@ -206,8 +204,9 @@ impl Decider {
             chosen = stay;
             // A split that has stopped being worth it isn't kept for being there.
             let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
+            let worth = scales.demand.worth;
             let is_worth =
-                parts == 1 || stay.steady_seconds < alone.steady_seconds * (1.0 - WORTH / 2.0);
+                parts == 1 || stay.steady_seconds < alone.steady_seconds * (1.0 - worth / 2.0);
             is_worth && proposed.seconds > stay.seconds * (1.0 - scales.demand.dead_band)
         };
         if !stays {
@@ -344,6 +343,7 @@ mod tests {
             whole_missing: &[],
             recurring: &[],
             horizon: 1.0,
+            worth: 0.04,
             dead_band: 0.02,
         }
     }
