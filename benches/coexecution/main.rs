@@ -38,6 +38,8 @@ mod native;
 mod plot;
 #[path = "../workload/raw.rs"]
 mod raw;
+#[path = "../record/mod.rs"]
+mod record;
 mod reference;
 mod row;
 mod session;
@@ -51,9 +53,9 @@ use machine::Machine;
 use measure::{Bench, Effort};
 use model::Costs;
 use raw::Raw;
+use record::{Asked, Record, is_wanted};
 use row::{Mode, Row};
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use workloads::{NAMES, Size, Workload};
 
@@ -74,36 +76,6 @@ const SMALL: Effort = Effort {
     scripted_seconds: 4e-3,
 };
 
-/// What was asked for.
-struct Asked {
-    filters: Vec<String>,
-    json: Option<PathBuf>,
-    plot: Option<PathBuf>,
-}
-
-impl Asked {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        let mut arguments = pico_args::Arguments::from_env();
-        // What cargo says to every bench.
-        let _ = arguments.contains("--bench");
-        let json = arguments.opt_value_from_str("--json")?;
-        let plot = arguments.opt_value_from_str("--plot")?;
-        let words = arguments.finish().into_iter();
-        Ok(Self {
-            json,
-            plot,
-            filters: words
-                .map(|word| word.to_string_lossy().into_owned())
-                .collect(),
-        })
-    }
-
-    fn wants(&self, machine: &str, workload: &str, mode: Mode) -> bool {
-        let row = format!("{machine}/{workload}/{}", mode.name());
-        self.filters.iter().all(|word| row.contains(word.as_str()))
-    }
-}
-
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     if std::env::var_os(LAVAPIPE_THREADS).is_none() {
         // The driver looks at it when it is loaded, before anything of this process could be told.
@@ -116,18 +88,21 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             ExitCode::FAILURE
         });
     }
-    let asked = Asked::new()?;
-    let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
+    let mut asked = Asked::new();
+    let (json, plot) = (asked.path("--json")?, asked.path("--plot")?);
+    let words = asked.words()?;
+    let is_small = record::is_small();
     let effort = if is_small { SMALL } else { FULL };
     let machines = machine::all();
     let raw = Raw::open().filter(|_| find_gpus().len() == 1);
     let mut rows: Vec<Row> = Vec::new();
     for machine in &machines {
-        let first = rows.len();
         for name in NAMES {
             let wanted: Vec<_> = Mode::ALL
                 .into_iter()
-                .filter(|mode| asked.wants(&machine.name, name, *mode))
+                .filter(|mode| {
+                    is_wanted(&words, &format!("{}/{name}/{}", machine.name, mode.name()))
+                })
                 .collect();
             if !wanted.is_empty() {
                 let size = match (is_small, machine.is_real) {
@@ -140,19 +115,16 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 rows.extend(run(machine, &workload, &wanted, effort, raw));
             }
         }
-        if rows.len() > first {
-            table::print(&machine.name, &rows[first..].iter().collect::<Vec<_>>());
-        }
     }
-    if let Some(file) = &asked.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&rows)?)?;
-    }
-    if let Some(file) = &asked.plot {
+    let record = Record::new("coexecution", rows);
+    println!("{}", table::table(&record));
+    record.write(json.as_deref())?;
+    if let Some(file) = &plot {
         let names: Vec<_> = machines
             .iter()
             .map(|machine| machine.name.clone())
             .collect();
-        plot::write(file, &names, &rows)?;
+        plot::write(file, &names, &record.rows)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,7 +159,7 @@ fn run(
     if wanted.contains(&Mode::Repeated) {
         rows.extend(measured(&|bench| vec![bench.repeated()]));
     }
-    // The table comes when the machine is done.
+    // The tables come when all are done.
     for row in &rows {
         eprintln!(
             "{}/{}/{}: efficiency {:.2}",
