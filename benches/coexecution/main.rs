@@ -97,6 +97,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let raw = Raw::open().filter(|_| find_gpus().len() == 1);
     let mut rows: Vec<Row> = Vec::new();
     for machine in &machines {
+        let first = rows.len();
         for name in NAMES {
             let wanted: Vec<_> = Mode::ALL
                 .into_iter()
@@ -115,9 +116,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 rows.extend(run(machine, &workload, &wanted, effort, raw));
             }
         }
+        if rows.len() > first {
+            println!("{}", table::of_machine(&rows[first..]));
+        }
     }
     let record = Record::new("coexecution", rows);
-    println!("{}", table::table(&record));
     record.write(json.as_deref())?;
     if let Some(file) = &plot {
         let names: Vec<_> = machines
@@ -159,7 +162,7 @@ fn run(
     if wanted.contains(&Mode::Repeated) {
         rows.extend(measured(&|bench| vec![bench.repeated()]));
     }
-    // The tables come when all are done.
+    // The table comes when the machine is done.
     for row in &rows {
         eprintln!(
             "{}/{}/{}: efficiency {:.2}",

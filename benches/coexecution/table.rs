@@ -29,6 +29,7 @@ const HEADS: [&str; 17] = [
 ];
 
 /// A table for each machine.
+#[allow(dead_code, reason = "the bench prints each when its machine is done")]
 pub fn table(record: &Record<Row>) -> String {
     let machines = record.rows.chunk_by(|a, b| a.machine == b.machine);
     machines.fold(record.origin() + "\n", |text, rows| {
@@ -36,7 +37,8 @@ pub fn table(record: &Record<Row>) -> String {
     })
 }
 
-fn of_machine(rows: &[Row]) -> String {
+/// The table of one machine, which has rows.
+pub fn of_machine(rows: &[Row]) -> String {
     let mut text = format!("\n### {}\n\n{}", rows[0].machine, head(HEADS));
     for row in rows {
         let best = row.best_single();
