@@ -1,8 +1,11 @@
 //! How the scheduler does on machines that aren't there: one table, and what it is made of.
 //!
 //! Virtual time, so that nothing but the planning time depends on the machine that this runs on. `cargo bench --bench
-//! simulation` prints the table; a word behind `--` picks rows and prints their dispatches one by one. With
-//! `DIVVY_SIMULATION=FOLDER` the table is also written there as JSON, with a chart of each row's dispatches.
+//! simulation` prints the table; words behind `--` pick the rows that have all of them in their names, and print their dispatches
+//! one by one. `--json FILE` writes the table's figures, and `--charts FOLDER` a chart of each row's dispatches.
+
+#[path = "record/mod.rs"]
+mod record;
 
 use divvy::profile::{Key, Profile};
 use divvy::simulate::{
@@ -10,12 +13,14 @@ use divvy::simulate::{
     simulate, table,
 };
 use divvy::split::Density;
-use std::path::{Path, PathBuf};
+use record::{Asked, Record, is_wanted};
+use std::error::Error;
+use std::path::Path;
 
 /// Simulated programs, and their summaries.
 #[derive(Default)]
 struct Field {
-    filter: Option<String>,
+    words: Vec<String>,
     summaries: Vec<Summary>,
     runs: Vec<(String, Simulated)>,
 }
@@ -32,14 +37,12 @@ impl Field {
         program: &Program,
         profile: Profile,
     ) -> Profile {
-        if let Some(filter) = &self.filter
-            && !name.contains(filter)
-        {
+        if !is_wanted(&self.words, name) {
             return profile;
         }
         let run =
             simulate(machine, program, profile, &Settings::default()).expect("a device is left");
-        if self.filter.is_some() {
+        if !self.words.is_empty() {
             println!("{name}");
             let all = run.dispatches.iter().enumerate();
             for (i, one) in all.filter(|(i, _)| *i < 26 || i + 3 > run.dispatches.len()) {
@@ -193,28 +196,27 @@ fn many(field: &mut Field) {
     field.add("1000 random, stencil", &machine, &stencil);
 }
 
-fn main() {
-    let folder = std::env::var_os("DIVVY_SIMULATION").map(PathBuf::from);
-    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut asked = Asked::new();
+    let (json, charts) = (asked.path("--json")?, asked.path("--charts")?);
     let mut field = Field {
-        filter,
+        words: asked.words()?,
         ..Field::default()
     };
     for rows in [regular, irregular, changing, chains, many] {
         rows(&mut field);
     }
     println!("{}", table(&field.summaries));
-    if let Some(folder) = folder {
-        write(&folder, &field);
+    if let Some(folder) = charts {
+        draw(&folder, &field.runs)?;
     }
+    Record::new("simulation", field.summaries).write(json.as_deref())
 }
 
-/// Writes the table as JSON, and a chart for each row.
-fn write(folder: &Path, field: &Field) {
-    std::fs::create_dir_all(folder).expect("the folder can be made");
-    let json = serde_json::to_string_pretty(&field.summaries).expect("numbers are JSON");
-    std::fs::write(folder.join("simulation.json"), json).expect("it can be written");
-    for (name, run) in &field.runs {
+/// Draws a chart of each row.
+fn draw(folder: &Path, runs: &[(String, Simulated)]) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(folder)?;
+    for (name, run) in runs {
         let series = |name: &str, measure: &dyn Fn(&Dispatched) -> f64| Series {
             name: name.to_owned(),
             values: run.dispatches.iter().map(measure).collect(),
@@ -226,6 +228,7 @@ fn write(folder: &Path, field: &Field) {
         ];
         let svg = chart(name, "dispatch", 1.2, &all);
         let file = format!("{}.svg", name.replace(|c: char| !c.is_alphanumeric(), "_"));
-        std::fs::write(folder.join(file), svg).expect("it can be written");
+        std::fs::write(folder.join(file), svg)?;
     }
+    Ok(())
 }

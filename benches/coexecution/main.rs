@@ -43,10 +43,16 @@ mod native;
 mod plot;
 #[path = "../workload/raw.rs"]
 mod raw;
+#[path = "../record/mod.rs"]
+mod record;
 mod recovery;
+#[path = "recovery/table.rs"]
+mod recovery_table;
 mod reference;
 mod row;
 mod session;
+#[path = "sizes/table.rs"]
+mod size_table;
 mod sizes;
 mod sweep;
 mod table;
@@ -58,9 +64,9 @@ use machine::Machine;
 use measure::{Bench, Effort};
 use model::Costs;
 use raw::Raw;
+use record::{Asked, Record, is_wanted};
 use row::{Mode, Row};
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use workloads::{NAMES, Size, Workload};
 
@@ -81,42 +87,6 @@ const SMALL: Effort = Effort {
     scripted_seconds: 4e-3,
 };
 
-/// What was asked for.
-struct Asked {
-    filters: Vec<String>,
-    json: Option<PathBuf>,
-    plot: Option<PathBuf>,
-    sizes: bool,
-    recovery: bool,
-}
-
-impl Asked {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        let mut arguments = pico_args::Arguments::from_env();
-        // What cargo says to every bench.
-        let _ = arguments.contains("--bench");
-        let json = arguments.opt_value_from_str("--json")?;
-        let plot = arguments.opt_value_from_str("--plot")?;
-        let sizes = arguments.contains("--sizes");
-        let recovery = arguments.contains("--recovery");
-        let words = arguments.finish().into_iter();
-        Ok(Self {
-            json,
-            plot,
-            sizes,
-            recovery,
-            filters: words
-                .map(|word| word.to_string_lossy().into_owned())
-                .collect(),
-        })
-    }
-
-    fn wants(&self, machine: &str, workload: &str, mode: Mode) -> bool {
-        let row = format!("{machine}/{workload}/{}", mode.name());
-        self.filters.iter().all(|word| row.contains(word.as_str()))
-    }
-}
-
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     if std::env::var_os(LAVAPIPE_THREADS).is_none() {
         // The driver looks at it when it is loaded, before anything of this process could be told.
@@ -129,16 +99,21 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             ExitCode::FAILURE
         });
     }
-    let asked = Asked::new()?;
-    let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
+    let mut asked = Asked::new();
+    let (json, plot) = (asked.path("--json")?, asked.path("--plot")?);
+    let (by_size, mending) = (asked.flag("--sizes"), asked.flag("--recovery"));
+    let words = asked.words()?;
+    let is_small = record::is_small();
     let effort = if is_small { SMALL } else { FULL };
     let machines = machine::all();
-    if asked.sizes {
-        sizes(&asked, &machines, is_small);
+    if by_size {
+        let rows = sizes(&words, &machines, is_small);
+        Record::new("sizes", rows).write(json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if asked.recovery {
-        recovery(&asked, &machines, is_small, effort.scripted_seconds);
+    if mending {
+        let rows = recovery(&words, &machines, is_small, effort.scripted_seconds);
+        Record::new("recovery", rows).write(json.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
     let raw = Raw::open().filter(|_| find_gpus().len() == 1);
@@ -148,7 +123,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         for name in NAMES {
             let wanted: Vec<_> = Mode::ALL
                 .into_iter()
-                .filter(|mode| asked.wants(&machine.name, name, *mode))
+                .filter(|mode| wants(&words, machine, name, *mode))
                 .collect();
             if !wanted.is_empty() {
                 let size = match (is_small, machine.is_real) {
@@ -162,29 +137,37 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         }
         if rows.len() > first {
-            table::print(&machine.name, &rows[first..].iter().collect::<Vec<_>>());
+            println!("{}", table::of_machine(&rows[first..]));
         }
     }
-    if let Some(file) = &asked.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&rows)?)?;
-    }
-    if let Some(file) = &asked.plot {
+    let record = Record::new("coexecution", rows);
+    record.write(json.as_deref())?;
+    if let Some(file) = &plot {
         let names: Vec<_> = machines
             .iter()
             .map(|machine| machine.name.clone())
             .collect();
-        plot::write(file, &names, &rows)?;
+        plot::write(file, &names, &record.rows)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether a row is wanted.
+fn wants(words: &[String], machine: &Machine, workload: &str, mode: Mode) -> bool {
+    is_wanted(
+        words,
+        &format!("{}/{workload}/{}", machine.name, mode.name()),
+    )
+}
+
 /// Every workload at every size, on every machine that is wanted.
-fn sizes(asked: &Asked, machines: &[Machine], is_small: bool) {
+fn sizes(words: &[String], machines: &[Machine], is_small: bool) -> Vec<size_table::Sized> {
+    let mut rows = Vec::new();
     let most = if is_small { 12 } else { 24 };
     for machine in machines {
         let mut found = Vec::new();
         for name in NAMES {
-            if !asked.wants(&machine.name, name, Mode::Repeated) {
+            if !wants(words, machine, name, Mode::Repeated) {
                 continue;
             }
             for power in (8..=most).step_by(2) {
@@ -195,13 +178,20 @@ fn sizes(asked: &Asked, machines: &[Machine], is_small: bool) {
             }
         }
         if !found.is_empty() {
-            sizes::print(&machine.name, &found);
+            println!("{}", size_table::of_machine(&found));
         }
+        rows.append(&mut found);
     }
+    rows
 }
 
 /// What becomes of a wrong profile, and of a device that changes its speed.
-fn recovery(asked: &Asked, machines: &[Machine], is_small: bool, seconds: f64) {
+fn recovery(
+    words: &[String],
+    machines: &[Machine],
+    is_small: bool,
+    seconds: f64,
+) -> Vec<recovery_table::Recovery> {
     let size = if is_small {
         Size::Small
     } else {
@@ -210,7 +200,7 @@ fn recovery(asked: &Asked, machines: &[Machine], is_small: bool, seconds: f64) {
     let mut found = Vec::new();
     for machine in machines.iter().filter(|machine| !machine.is_real) {
         let wanted = ["n-body", "mandelbrot", "heat"].into_iter();
-        for name in wanted.filter(|name| asked.wants(&machine.name, name, Mode::Repeated)) {
+        for name in wanted.filter(|name| wants(words, machine, name, Mode::Repeated)) {
             found.extend(recovery::measure(
                 machine,
                 &Workload::new(name, size),
@@ -218,7 +208,8 @@ fn recovery(asked: &Asked, machines: &[Machine], is_small: bool, seconds: f64) {
             ));
         }
     }
-    recovery::print(&found);
+    println!("{}", recovery_table::table(&found));
+    found
 }
 
 /// The wanted modes of a workload on a machine.

@@ -3,10 +3,10 @@
 //! Arithmetic only; medians are taken before.
 
 use divvy::Report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a workload is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Once, by a runtime that has never run the kernels.
@@ -30,7 +30,7 @@ impl Mode {
 }
 
 /// A device alone, and its part of the split.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Alone {
     pub device: String,
     /// Seconds of an iteration, this device alone through this runtime.
@@ -42,14 +42,14 @@ pub struct Alone {
 }
 
 /// Seconds of an iteration with fixed shares.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fixed {
     pub shares: Vec<f64>,
     pub seconds: f64,
 }
 
 /// A row of the table. Seconds are those of an iteration.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     pub machine: String,
     pub workload: String,
@@ -171,10 +171,4 @@ pub fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = numbers.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()
-}
-
-/// The geometric mean of at least one number.
-pub fn geometric_mean(numbers: &[f64]) -> Option<f64> {
-    let logarithms: f64 = numbers.iter().map(|number| number.ln()).sum();
-    (!numbers.is_empty()).then(|| (logarithms / numbers.len() as f64).exp())
 }

@@ -1,53 +1,75 @@
-//! The rows of a machine as markdown, and their geometric means.
+//! The rows of each machine as markdown, and their geometric means.
 
-use super::row::{Mode, Row, geometric_mean};
+use super::record::{Record, geometric_mean, head, line};
+use super::row::{Mode, Row};
 
 /// Less than this can be won is too little to say how well it was won.
 const WORTH_SPLITTING: f64 = 1.2;
 /// Scripted devices that were later than this say little.
 const LATE: f64 = 0.02;
 
-/// Prints the rows of one machine.
-pub fn print(machine: &str, rows: &[&Row]) {
-    println!("\n### {machine}\n");
-    println!(
-        "| workload | mode | n | best alone | ms | split, ms | speedup | S_max | efficiency | settled | balance | regret | \
-         over model | best fixed | shares | whole | overhead | moved |"
-    );
-    println!("|---{}|", "|---".repeat(17));
+const HEADS: [&str; 18] = [
+    "workload",
+    "mode",
+    "n",
+    "best alone",
+    "ms",
+    "split, ms",
+    "speedup",
+    "S_max",
+    "efficiency",
+    "settled",
+    "balance",
+    "regret",
+    "over model",
+    "best fixed",
+    "shares",
+    "whole",
+    "overhead",
+    "moved",
+];
+
+/// A table for each machine.
+#[allow(dead_code, reason = "the bench prints each when its machine is done")]
+pub fn table(record: &Record<Row>) -> String {
+    let machines = record.rows.chunk_by(|a, b| a.machine == b.machine);
+    machines.fold(record.origin() + "\n", |text, rows| {
+        text + &of_machine(rows)
+    })
+}
+
+/// The table of one machine, which has rows.
+pub fn of_machine(rows: &[Row]) -> String {
+    let mut text = format!("\n### {}\n\n{}", rows[0].machine, head(HEADS));
     for row in rows {
         let best = row.best_single();
         let mark = if row.late > LATE { " (late)" } else { "" };
-        println!(
-            "| {}{mark} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-            row.workload,
-            row.mode.name(),
-            row.iterations,
-            short(&best.device),
-            row.best_single_seconds * 1e3,
-            row.split_seconds * 1e3,
-            row.speedup(),
-            row.s_max(),
-            row.efficiency(),
+        let own: Vec<_> = row.devices.iter().map(|device| device.share).collect();
+        let fixed = row.best_fixed().map(|fixed| shares(&fixed.shares));
+        let overhead = row.overhead.map(|part| format!("{:.1} %", part * 100.0));
+        let none = || "-".to_owned();
+        text += &line([
+            format!("{}{mark}", row.workload),
+            row.mode.name().to_owned(),
+            row.iterations.to_string(),
+            short(&best.device).to_owned(),
+            format!("{:.2}", row.best_single_seconds * 1e3),
+            format!("{:.2}", row.split_seconds * 1e3),
+            format!("{:.2}", row.speedup()),
+            format!("{:.2}", row.s_max()),
+            format!("{:.2}", row.efficiency()),
             ratio(row.settled_efficiency()),
             ratio(row.balance),
             ratio(row.regret()),
             ratio(row.over_model()),
-            row.best_fixed()
-                .map_or("-".to_owned(), |fixed| shares(&fixed.shares)),
-            shares(
-                &row.devices
-                    .iter()
-                    .map(|device| device.share)
-                    .collect::<Vec<_>>()
-            ),
-            row.whole_iterations,
-            row.overhead
-                .map_or("-".to_owned(), |part| format!("{:.1} %", part * 100.0)),
+            fixed.unwrap_or_else(none),
+            shares(&own),
+            row.whole_iterations.to_string(),
+            overhead.unwrap_or_else(none),
             bytes(row.bytes_moved),
-        );
+        ]);
     }
-    println!();
+    text.push('\n');
     for mode in Mode::ALL {
         let rows = rows.iter().filter(|row| row.mode == mode);
         let rows: Vec<_> = rows.filter(|row| row.s_max() >= WORTH_SPLITTING).collect();
@@ -55,9 +77,9 @@ pub fn print(machine: &str, rows: &[&Row]) {
             let numbers: Vec<_> = rows.iter().filter_map(|row| number(row)).collect();
             ratio(geometric_mean(&numbers))
         };
-        println!(
+        text += &format!(
             "- {}, {} workloads with S_max of {WORTH_SPLITTING} at least: speedup {}, S_max {}, efficiency {}, settled {}, \
-             balance {}, regret {}, over model {}",
+             balance {}, regret {}, over model {}\n",
             mode.name(),
             rows.len(),
             mean(&|row| Some(row.speedup())),
@@ -69,6 +91,7 @@ pub fn print(machine: &str, rows: &[&Row]) {
             mean(&Row::over_model),
         );
     }
+    text
 }
 
 /// The first word of a device's name.

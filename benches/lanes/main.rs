@@ -1,28 +1,33 @@
 //! WGSL on the CPU: the same kernels as lanes, on a software GPU, and as plain scalar Rust under rayon, on the same cores.
 //!
-//! Ends with a table of medians and ratios. `cargo bench --bench lanes -- heat` runs what has that in its name;
-//! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all come to the same answers, and `DIVVY_BENCH_ALONE=1` times the
-//! lanes alone.
+//! Ends with a table of medians and ratios. `cargo bench --bench lanes -- heat` runs what has that in its name, and `--json FILE`
+//! writes the figures. `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all come to the same answers, and
+//! `DIVVY_BENCH_ALONE=1` times the lanes alone.
+//!
+//! `--peers FILE` puts other runtimes that ran the same kernels on the same machine beside them, as columns of the table. The
+//! file is a list, `[{"peer": "PoCL 3.1", "workload": "saxpy", "milliseconds": 4.59}, ...]`; workloads are named as here.
 
 mod held;
 mod plain;
+#[path = "../record/mod.rs"]
+mod record;
+mod table;
 #[path = "../workload/mod.rs"]
 mod workload;
 mod workloads;
 
-use criterion::{Criterion, criterion_group, criterion_main};
 use divvy::{DispatchBuilder, Kernel, Runtime};
 use held::{Held, numbers};
 use plain::Plain;
 use rayon::prelude::*;
-use std::time::{Duration, Instant};
+use record::{Asked, Record, is_wanted};
+use std::error::Error;
+use std::time::Instant;
+use table::{GPU, LANES, PLAIN, Row};
 use workload::raw::Raw;
 use workload::{Candidate, Times, Turn};
 use workloads::{Bound, Pass, Workload};
 
-const LANES: &str = "lanes";
-const GPU: &str = "software GPU";
-const PLAIN: &str = "rayon";
 const MEMORY: &str = "triad";
 /// Elements of each array of the triad.
 const TRIAD: usize = 1 << 24;
@@ -183,28 +188,24 @@ fn triad<'a>() -> Candidate<'a> {
     (MEMORY.to_owned(), Box::new(work))
 }
 
-fn bench(criterion: &mut Criterion) {
-    let is_small = std::env::var_os("DIVVY_BENCH_SMALL").is_some();
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut asked = Asked::new();
+    let (json, peers) = (asked.path("--json")?, asked.path("--peers")?);
+    let words = asked.words()?;
+    let peers = match peers {
+        Some(file) => record::read(&file)?,
+        None => Vec::new(),
+    };
     let is_alone = std::env::var_os("DIVVY_BENCH_ALONE").is_some();
-    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let mut group = criterion.benchmark_group("lanes");
-    group
-        .sample_size(10)
-        .warm_up_time(Duration::from_nanos(1))
-        .measurement_time(Duration::from_nanos(1));
     let runtime = Runtime::builder()
         .devices("cpu")
         .without_profile_dir()
-        .build();
-    let runtime = runtime.expect("the CPU is there");
+        .build()?;
     let raw = Raw::open();
     let mut times = Times::default();
     let mut rows = Vec::new();
-    for workload in workloads::all(is_small) {
-        if filter
-            .as_ref()
-            .is_some_and(|filter| !workload.name.contains(filter.as_str()))
-        {
+    for workload in workloads::all(record::is_small()) {
+        if !is_wanted(&words, workload.name) {
             continue;
         }
         let mut candidates = vec![lanes(&runtime, &workload)];
@@ -213,67 +214,25 @@ fn bench(criterion: &mut Criterion) {
             candidates.push(plain(&workload));
         }
         candidates.extend(workload.bytes.map(|_| triad()));
-        times.compare(&mut group, workload.name, &mut candidates);
-        drop(candidates);
-        rows.push(workload);
+        times.compare(workload.name, &mut candidates);
+        let mut seconds = times.medians(workload.name);
+        let triad = seconds.remove(MEMORY);
+        rows.push(Row {
+            workload: workload.name.to_owned(),
+            title: workload.title.clone(),
+            is_shared: workload.is_shared,
+            seconds,
+            bytes: workload.bytes,
+            triad_bytes_per_second: triad.map(|seconds| 12.0 * TRIAD as f64 / seconds),
+            first_seconds: 0.0,
+        });
     }
-    group.finish();
-    print(&times, &rows);
-    println!("\nfrom WGSL to the first result, small sizes:");
-    for workload in workloads::all(true) {
-        if rows.iter().any(|row| row.name == workload.name) {
-            let mut lanes = Lanes::new(&runtime, &workload).expect("the kernels are valid");
-            let seconds = lanes.first().expect("it runs");
-            println!("{}: {:.2} ms", workload.name, seconds * 1e3);
-        }
+    let small = workloads::all(true).into_iter();
+    let small = small.filter(|workload| is_wanted(&words, workload.name));
+    for (row, workload) in rows.iter_mut().zip(small) {
+        row.first_seconds = Lanes::new(&runtime, &workload)?.first()?;
     }
+    let record = Record::new("lanes", rows);
+    println!("{}", table::table(&record, &peers));
+    record.write(json.as_deref())
 }
-
-fn print(times: &Times, rows: &[Workload]) {
-    println!(
-        "\n| milliseconds | {LANES} | {GPU} | {PLAIN} | over the {GPU} | over {PLAIN} | GB/s of triad | part of it |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
-    let (mut over_gpu, mut over_plain) = (Vec::new(), Vec::new());
-    for row in rows {
-        let median = |name| times.median(row.name, name);
-        let cell = |seconds: Option<f64>| match seconds {
-            Some(seconds) => format!("{:.2}", seconds * 1e3),
-            None => "-".to_owned(),
-        };
-        let ratio = |name| Some(median(name)? / median(LANES)?);
-        let ratios = [ratio(GPU), ratio(PLAIN)];
-        over_gpu.extend(ratios[0]);
-        over_plain.extend(ratios[1].filter(|_| !row.is_shared));
-        let triad = median(MEMORY).map(|seconds| 12.0 * TRIAD as f64 / seconds);
-        let part = row
-            .bytes
-            .zip(median(LANES))
-            .zip(triad)
-            .map(|((bytes, seconds), triad)| bytes as f64 / seconds / triad);
-        let gigabytes = triad.map(|triad| triad / 1e9);
-        let number = |number: Option<f64>| match number {
-            Some(number) => format!("{number:.2}"),
-            None => "-".to_owned(),
-        };
-        let [gpu, plain, triad, part] = [ratios[0], ratios[1], gigabytes, part].map(number);
-        println!(
-            "| {} | {} | {} | {} | {gpu} | {plain} | {triad} | {part} |",
-            row.name,
-            cell(median(LANES)),
-            cell(median(GPU)),
-            cell(median(PLAIN)),
-        );
-    }
-    let mean = |ratios: &[f64]| {
-        (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
-    };
-    println!(
-        "\ngeometric means: {:.2} over the {GPU}; {:.2} over {PLAIN} where no workgroup memory is shared",
-        mean(&over_gpu),
-        mean(&over_plain)
-    );
-}
-
-criterion_group!(benches, bench);
-criterion_main!(benches);

@@ -23,6 +23,8 @@ pub struct Pass {
 /// A workload, as data: who runs it decides how.
 pub struct Workload {
     pub name: &'static str,
+    /// Its name and its size, for readers.
+    pub title: String,
     pub kernels: Vec<&'static str>,
     /// Words of a buffer's elements, and what it begins with.
     pub buffers: Vec<(usize, Vec<u32>)>,
@@ -70,9 +72,11 @@ pub fn one(kernel: usize, bound: &[(&'static str, Bound)], range: [usize; 3]) ->
     }
 }
 
-/// Twenty steps from one buffer to the other and back.
+/// Steps of those that go from one buffer to the other and back.
+const STEPS: usize = 20;
+
 fn steps(size: usize, names: [&'static str; 2]) -> Vec<Pass> {
-    (0..20)
+    (0..STEPS)
         .map(|i| {
             let (from, to) = (i % 2, 1 - i % 2);
             let bound = [
@@ -85,10 +89,20 @@ fn steps(size: usize, names: [&'static str; 2]) -> Vec<Pass> {
         .collect()
 }
 
+fn stepped(name: &str, size: usize) -> String {
+    format!("{name} {size}x{size}, {STEPS} steps")
+}
+
+/// A power of two as one.
+fn power(n: usize) -> String {
+    format!("2^{}", n.ilog2())
+}
+
 impl Workload {
-    fn new(name: &'static str, wgsl: &'static str) -> Self {
+    fn new(name: &'static str, wgsl: &'static str, title: String) -> Self {
         Self {
             name,
+            title,
             kernels: vec![wgsl],
             buffers: Vec::new(),
             values: Vec::new(),
@@ -133,13 +147,18 @@ pub fn saxpy(n: usize) -> Workload {
         )],
         answer: (1, true),
         bytes: Some(12 * n),
-        ..Workload::new("saxpy", include_str!("saxpy.wgsl"))
+        ..Workload::new(
+            "saxpy",
+            include_str!("saxpy.wgsl"),
+            format!("saxpy, {}", power(n)),
+        )
     }
 }
 
 pub fn mandelbrot(width: usize, height: usize) -> Workload {
+    const ROUNDS: u32 = 512;
     Workload {
-        values: vec![vec![width as u32, height as u32, 512]],
+        values: vec![vec![width as u32, height as u32, ROUNDS]],
         buffers: vec![(1, vec![0; width * height])],
         passes: vec![one(
             0,
@@ -147,7 +166,11 @@ pub fn mandelbrot(width: usize, height: usize) -> Workload {
             [width, height, 1],
         )],
         answer: (0, false),
-        ..Workload::new("mandelbrot", include_str!("mandelbrot.wgsl"))
+        ..Workload::new(
+            "mandelbrot",
+            include_str!("mandelbrot.wgsl"),
+            format!("Mandelbrot {width}x{height}, {ROUNDS} steps"),
+        )
     }
 }
 
@@ -164,7 +187,11 @@ fn bodies(n: usize) -> Workload {
             [n, 1, 1],
         )],
         answer: (1, true),
-        ..Workload::new("n-body", include_str!("nbody.wgsl"))
+        ..Workload::new(
+            "n-body",
+            include_str!("nbody.wgsl"),
+            format!("n-body, {n} bodies"),
+        )
     }
 }
 
@@ -174,8 +201,8 @@ pub fn heat(size: usize) -> Workload {
         values: vec![vec![size as u32, size as u32, 0.2_f32.to_bits()]],
         buffers: vec![(1, bits(&warmth)), (1, vec![0; size * size])],
         passes: steps(size, ["u", "v"]),
-        bytes: Some(20 * 8 * size * size),
-        ..Workload::new("heat", include_str!("heat2d.wgsl"))
+        bytes: Some(STEPS * 8 * size * size),
+        ..Workload::new("heat", include_str!("heat2d.wgsl"), stepped("heat", size))
     }
 }
 
@@ -187,10 +214,10 @@ pub fn matmul(n: usize, is_tiled: bool) -> Workload {
                 .collect::<Vec<_>>(),
         )
     };
-    let (name, wgsl) = if is_tiled {
-        ("matmul, tiled", include_str!("matmul_tiled.wgsl"))
+    let (name, wgsl, kind) = if is_tiled {
+        ("matmul, tiled", include_str!("matmul_tiled.wgsl"), "tiled")
     } else {
-        ("matmul, naive", include_str!("matmul_naive.wgsl"))
+        ("matmul, naive", include_str!("matmul_naive.wgsl"), "naive")
     };
     let bound = [
         ("p", Value(0)),
@@ -204,7 +231,7 @@ pub fn matmul(n: usize, is_tiled: bool) -> Workload {
         passes: vec![one(0, &bound, [n, n, 1])],
         answer: (2, true),
         is_shared: is_tiled,
-        ..Workload::new(name, wgsl)
+        ..Workload::new(name, wgsl, format!("matrix product {n}x{n}, {kind}"))
     }
 }
 
@@ -221,7 +248,11 @@ fn reduce(n: usize) -> Workload {
         answer: (1, true),
         bytes: Some(4 * n),
         is_shared: true,
-        ..Workload::new("reduce", include_str!("reduce.wgsl"))
+        ..Workload::new(
+            "reduce",
+            include_str!("reduce.wgsl"),
+            format!("reduction, {}", power(n)),
+        )
     }
 }
 
@@ -249,7 +280,11 @@ fn black_scholes(n: usize) -> Workload {
         ],
         passes: vec![one(0, &bound, [n, 1, 1])],
         answer: (3, true),
-        ..Workload::new("black-scholes", include_str!("black_scholes.wgsl"))
+        ..Workload::new(
+            "black-scholes",
+            include_str!("black_scholes.wgsl"),
+            format!("Black-Scholes, {} options", power(n)),
+        )
     }
 }
 
@@ -266,7 +301,11 @@ pub fn histogram(n: usize) -> Workload {
         answer: (1, false),
         bytes: Some(4 * n),
         is_shared: true,
-        ..Workload::new("histogram", include_str!("histogram.wgsl"))
+        ..Workload::new(
+            "histogram",
+            include_str!("histogram.wgsl"),
+            format!("histogram, {}", power(n)),
+        )
     }
 }
 
@@ -286,7 +325,11 @@ pub fn gray_scott(size: usize) -> Workload {
         values: vec![[vec![size as u32; 2], rates].concat()],
         buffers: vec![(2, bits(&start)), (2, vec![0; 2 * size * size])],
         passes: steps(size, ["a", "b"]),
-        ..Workload::new("gray-scott", include_str!("gray_scott.wgsl"))
+        ..Workload::new(
+            "gray-scott",
+            include_str!("gray_scott.wgsl"),
+            stepped("Gray-Scott", size),
+        )
     }
 }
 
@@ -297,7 +340,7 @@ pub fn life(size: usize) -> Workload {
         buffers: vec![(1, cells), (1, vec![0; size * size])],
         passes: steps(size, ["a", "b"]),
         answer: (0, false),
-        ..Workload::new("life", include_str!("life.wgsl"))
+        ..Workload::new("life", include_str!("life.wgsl"), stepped("life", size))
     }
 }
 
@@ -361,7 +404,11 @@ fn scan(n: usize) -> Workload {
         ],
         answer: (1, false),
         is_shared: true,
-        ..Workload::new("scan", include_str!("scan.wgsl"))
+        ..Workload::new(
+            "scan",
+            include_str!("scan.wgsl"),
+            format!("scan, {}", power(n)),
+        )
     }
 }
 
@@ -374,6 +421,10 @@ fn monte_carlo(n: usize, steps: usize) -> Workload {
         values: vec![value],
         buffers: vec![(1, vec![0; n])],
         passes: vec![one(0, &[("p", Value(0)), ("payoff", Buffer(0))], [n, 1, 1])],
-        ..Workload::new("monte-carlo", include_str!("monte_carlo.wgsl"))
+        ..Workload::new(
+            "monte-carlo",
+            include_str!("monte_carlo.wgsl"),
+            format!("Monte Carlo, {} x {steps} steps", power(n)),
+        )
     }
 }

@@ -3,7 +3,7 @@
 mod answers;
 pub mod raw;
 
-use criterion::{BenchmarkGroup, measurement::WallTime};
+use criterion::Criterion;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -33,18 +33,16 @@ const LONG: Duration = Duration::from_millis(200);
 const LEAST_ROUNDS: usize = 5;
 const MOST_ROUNDS: usize = 400;
 
-/// Seconds of everything measured so far, by row and candidate.
+/// Seconds of everything measured so far, by row and candidate, in order of length.
 #[derive(Default)]
-pub struct Times(BTreeMap<(String, String), Vec<f64>>);
+pub struct Times {
+    found: BTreeMap<(String, String), Vec<f64>>,
+    criterion: Criterion,
+}
 
 impl Times {
-    /// Measures the candidates in turn, round after round, and gives criterion the samples.
-    pub fn compare(
-        &mut self,
-        group: &mut BenchmarkGroup<'_, WallTime>,
-        at: &str,
-        candidates: &mut [Candidate<'_>],
-    ) {
+    /// Measures the candidates in turn, round after round, and lets criterion say how each did, beside the time before.
+    pub fn compare(&mut self, at: &str, candidates: &mut [Candidate<'_>]) {
         check(at, candidates);
         let mut samples = vec![Vec::new(); candidates.len()];
         for (name, work) in candidates.iter_mut() {
@@ -80,14 +78,21 @@ impl Times {
                 samples.push(start.elapsed());
             }
         }
+        let mut group = self.criterion.benchmark_group(at);
+        let instant = Duration::from_nanos(1);
+        group
+            .sample_size(10)
+            .warm_up_time(instant)
+            .measurement_time(instant);
         for ((name, _), samples) in candidates.iter().zip(samples) {
             // Criterion asks for the time of so many iterations: the next so many samples, from the first again.
             let mut next = samples.iter().cycle();
-            group.bench_function(format!("{at}/{name}"), |bencher| {
+            group.bench_function(name, |bencher| {
                 bencher.iter_custom(|iterations| next.by_ref().take(iterations as usize).sum());
             });
-            let seconds = samples.iter().map(Duration::as_secs_f64).collect();
-            self.0.insert((at.to_owned(), name.clone()), seconds);
+            let mut seconds: Vec<f64> = samples.iter().map(Duration::as_secs_f64).collect();
+            seconds.sort_by(f64::total_cmp);
+            self.found.insert((at.to_owned(), name.clone()), seconds);
         }
     }
 
@@ -125,10 +130,17 @@ impl Times {
     }
 
     /// The median of a candidate, if it was measured.
+    #[allow(dead_code, reason = "not every bench asks")]
     pub fn median(&self, at: &str, name: &str) -> Option<f64> {
-        let mut samples = self.0.get(&(at.to_owned(), name.to_owned()))?.clone();
-        samples.sort_by(f64::total_cmp);
-        samples.get(samples.len() / 2).copied()
+        let seconds = self.found.get(&(at.to_owned(), name.to_owned()))?;
+        Some(seconds[seconds.len() / 2])
+    }
+
+    /// The median of each candidate of a row.
+    pub fn medians(&self, at: &str) -> BTreeMap<String, f64> {
+        let its = self.found.iter().filter(|((row, _), _)| row == at);
+        its.map(|((_, name), seconds)| (name.clone(), seconds[seconds.len() / 2]))
+            .collect()
     }
 }
 

@@ -5,12 +5,12 @@
 
 use super::machine::{Devices, Machine};
 use super::model::{Before, Costs, Model};
+use super::recovery_table::Recovery;
 use super::row::median;
 use super::session::{self, Data, Session};
 use super::turns::timed;
 use super::workloads::Workload;
 use divvy::Policy;
-use serde::Serialize;
 use std::path::Path;
 
 /// What counts as near: this much over the best fixed shares.
@@ -39,21 +39,6 @@ const ALL: [(&str, Wrong); 4] = [
     ("2x slower in mid-run", Wrong::Change(0.5)),
     ("2x faster in mid-run", Wrong::Change(2.0)),
 ];
-
-/// What was found of a workload on a machine.
-#[derive(Clone, Debug, Serialize)]
-pub struct Recovery {
-    pub machine: String,
-    pub workload: String,
-    pub what: &'static str,
-    /// Of each round, how many dispatches were off before the split was as good as the best; none if that took longer than
-    /// anybody looked.
-    pub dispatches: Vec<Option<usize>>,
-    /// What a dispatch with the best fixed shares takes afterwards.
-    pub best_seconds: f64,
-    /// The dispatches of the last round, the first that is off first.
-    pub seconds: Vec<f64>,
-}
 
 /// All that can go wrong, for a workload on a machine of scripted devices.
 pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) -> Vec<Recovery> {
@@ -116,7 +101,7 @@ pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) ->
         Recovery {
             machine: machine.name.clone(),
             workload: workload.name.to_owned(),
-            what,
+            what: what.to_owned(),
             dispatches: rounds.iter().map(until).collect(),
             best_seconds,
             seconds: rounds.into_iter().next_back().unwrap_or_default(),
@@ -133,36 +118,4 @@ fn run(session: &Session<'_>, dispatches: usize) -> Vec<f64> {
     (0..dispatches)
         .map(|_| timed(|| drop(data.iterate(None))))
         .collect()
-}
-
-/// Prints a table.
-pub fn print(found: &[Recovery]) {
-    println!(
-        "\n| machine | workload | what is wrong | dispatches until near the best | the most | best, ms | first dispatches, ms |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for one in found {
-        let number = |count: Option<usize>| match count {
-            Some(count) => count.to_string(),
-            None => format!("over {DISPATCHES}"),
-        };
-        let mut sorted: Vec<_> = one.dispatches.clone();
-        sorted.sort_by_key(|count| count.unwrap_or(usize::MAX));
-        let first: Vec<_> = one
-            .seconds
-            .iter()
-            .take(8)
-            .map(|one| format!("{:.1}", one * 1e3))
-            .collect();
-        println!(
-            "| {} | {} | {} | {} | {} | {:.1} | {} |",
-            one.machine,
-            one.workload,
-            one.what,
-            number(sorted[sorted.len() / 2]),
-            number(sorted[sorted.len() - 1]),
-            one.best_seconds * 1e3,
-            first.join(", "),
-        );
-    }
 }

@@ -7,8 +7,8 @@ use super::machine::{Devices, Machine};
 use super::model::Costs;
 use super::row::median;
 use super::session::{Data, Session};
+use super::size_table::Sized;
 use super::workloads::Workload;
-use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// Dispatches and seconds after which nothing is learned any more, whichever comes first.
@@ -19,26 +19,6 @@ const TURN: Duration = Duration::from_millis(4);
 const TURNS: usize = 15;
 /// A device alone that takes so many times what the best one does has no more turns.
 const SLOW: f64 = 2.0;
-
-/// A workload of one size on a machine.
-#[derive(Clone, Debug, Serialize)]
-pub struct Sized {
-    pub machine: String,
-    pub workload: String,
-    /// Invocations of its largest dispatch.
-    pub invocations: usize,
-    /// Seconds of an iteration: all devices, and each of them alone.
-    pub together_seconds: f64,
-    pub alone_seconds: Vec<f64>,
-}
-
-impl Sized {
-    /// All devices over the best one alone; above 1 something was lost.
-    pub fn over_best(&self) -> f64 {
-        let best = self.alone_seconds.iter().copied();
-        self.together_seconds / best.fold(f64::INFINITY, f64::min)
-    }
-}
 
 /// Iterations that go on and on.
 struct Runner<'a> {
@@ -104,30 +84,5 @@ pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) ->
         invocations: workload.invocations(),
         together_seconds: together.seconds(),
         alone_seconds: alone.iter().map(Runner::seconds).collect(),
-    }
-}
-
-/// Prints a row for each workload and a column for each size.
-pub fn print(machine: &str, found: &[Sized]) {
-    let mut sizes: Vec<_> = found.iter().map(|one| one.invocations).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    println!("\n### {machine}, settled: all devices over the best one alone\n");
-    let head: Vec<_> = sizes
-        .iter()
-        .map(|size| format!("2^{}", size.ilog2()))
-        .collect();
-    println!("| invocations | {} |", head.join(" | "));
-    println!("|---{}|", "|---".repeat(sizes.len()));
-    let mut names: Vec<_> = found.iter().map(|one| &one.workload).collect();
-    names.dedup();
-    for name in names {
-        let cell = |size: &usize| {
-            let mut of = found.iter().filter(|one| one.workload == *name);
-            let one = of.find(|one| one.invocations == *size);
-            one.map_or("-".to_owned(), |one| format!("{:.2}", one.over_best()))
-        };
-        let cells: Vec<_> = sizes.iter().map(cell).collect();
-        println!("| {name} | {} |", cells.join(" | "));
     }
 }

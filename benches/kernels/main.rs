@@ -1,15 +1,21 @@
 //! Whole dispatches, data resident: each device alone, all together, and what a user would write by hand instead.
 //!
-//! `LP_NUM_THREADS=1 RAYON_NUM_THREADS=1` gives a software GPU and the CPU a core each. Ends with a table of medians.
+//! `LP_NUM_THREADS=1 RAYON_NUM_THREADS=1` gives a software GPU and the CPU a core each. Ends with a table of medians; words
+//! behind `--` pick the rows that have all of them in their names, and `--json FILE` writes the figures.
 
+#[path = "../record/mod.rs"]
+mod record;
+mod table;
+#[path = "../workload/mod.rs"]
 mod workload;
 
 use bytemuck::{Pod, Zeroable};
-use criterion::{Criterion, criterion_group, criterion_main};
 use divvy::device::gpu::find_gpus;
 use divvy::{Kernel, Policy, Runtime};
 use rayon::prelude::*;
-use std::time::Duration;
+use record::{Asked, Record, is_wanted};
+use std::error::Error;
+use table::Row;
 use workload::raw::Raw;
 use workload::{Candidate, Times, Turn};
 
@@ -36,10 +42,10 @@ struct Step {
     softening: f32,
 }
 
-const SAXPY: &str = include_str!("../shaders/saxpy.wgsl");
-const MANDELBROT: &str = include_str!("../shaders/mandelbrot.wgsl");
-const HEAT: &str = include_str!("../shaders/heat.wgsl");
-const GALAXY: &str = include_str!("../shaders/galaxy.wgsl");
+const SAXPY: &str = include_str!("../../shaders/saxpy.wgsl");
+const MANDELBROT: &str = include_str!("../../shaders/mandelbrot.wgsl");
+const HEAT: &str = include_str!("../../shaders/heat.wgsl");
+const GALAXY: &str = include_str!("../../shaders/galaxy.wgsl");
 
 fn escape(x: usize, y: usize, view: View) -> u32 {
     let (cx, cy) = (
@@ -373,13 +379,10 @@ fn heat_of<'a>(field: &'a Field, kernel: &'a Kernel, size: usize) -> Vec<Candida
     candidates
 }
 
-fn kernels(criterion: &mut Criterion) {
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut asked = Asked::new();
+    let (json, words) = (asked.path("--json")?, asked.words()?);
     let mut times = Times::default();
-    let mut group = criterion.benchmark_group("kernels");
-    group
-        .sample_size(10)
-        .warm_up_time(Duration::from_nanos(1))
-        .measurement_time(Duration::from_nanos(1));
     let field = Field {
         runtimes: runtimes(),
         raw: Raw::open(),
@@ -389,85 +392,42 @@ fn kernels(criterion: &mut Criterion) {
     let kick = kernel(GALAXY, "kick");
     let heat = kernel(HEAT, "heat");
     let mut rows = Vec::new();
-    // Criterion's own filter, as in `cargo bench --bench kernels -- n-body`, applied before anything is prepared.
-    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let mut compare = |at: String, candidates: &dyn Fn() -> Vec<_>| {
-        if filter
-            .as_ref()
-            .is_some_and(|filter| !at.contains(filter.as_str()))
-        {
+    let mut compare = |workload: String, candidates: &dyn Fn() -> Vec<_>| {
+        if !is_wanted(&words, &workload) {
             return;
         }
         let mut candidates = candidates();
-        times.compare(&mut group, &at, &mut candidates);
-        let is_device = |name: &str| name == "cpu" || name.starts_with("gpu");
-        rows.push((at, Times::at_once(&mut candidates, is_device)));
+        times.compare(&workload, &mut candidates);
+        rows.push(Row {
+            seconds: times.medians(&workload),
+            runs_per_second_at_once: Times::at_once(&mut candidates, table::is_device),
+            workload,
+        });
     };
-    for n in [1 << 16, 1 << 20, 1 << 22, 1 << 24] {
+    let sizes = |all: [usize; 4]| match record::is_small() {
+        true => all[..1].to_vec(),
+        false => all.to_vec(),
+    };
+    for n in sizes([1 << 16, 1 << 20, 1 << 22, 1 << 24]) {
         compare(format!("saxpy/{n}"), &|| saxpy_of(&field, &saxpy, n));
     }
-    for (width, height) in [(128, 64), (512, 256), (1024, 512), (2048, 1024)] {
+    for width in sizes([128, 512, 1024, 2048]) {
+        let height = width / 2;
         compare(format!("mandelbrot/{width}x{height}"), &|| {
             mandelbrot_of(&field, &mandelbrot, width, height)
         });
     }
-    for bodies in [1024, 4096, 8192, 16_384] {
+    for bodies in sizes([1024, 4096, 8192, 16_384]) {
         compare(format!("n-body/{bodies}"), &|| {
             bodies_of(&field, &kick, bodies)
         });
     }
-    for size in [128, 512, 1024, 2048] {
+    for size in sizes([128, 512, 1024, 2048]) {
         compare(format!("heat/{size}x{size}"), &|| {
             heat_of(&field, &heat, size)
         });
     }
-    group.finish();
-    print(&times, &rows, &field.runtimes);
+    let record = Record::new("kernels", rows);
+    println!("{}", table::table(&record));
+    record.write(json.as_deref())
 }
-
-/// Medians in milliseconds, and what the split won: speedup over the best device alone, the most that could be won
-/// (`S_max`), and their ratio, the co-execution efficiency. The last two once more with the rates that the devices have
-/// while all of them are busy, each with a whole problem of its own.
-fn print(times: &Times, rows: &[(String, f64)], runtimes: &[(String, Runtime)]) {
-    let alone: Vec<&str> = runtimes
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .filter(|name| *name != "split")
-        .collect();
-    let mut columns = alone.clone();
-    columns.extend(["split", "raw wgpu", "rayon"]);
-    println!(
-        "\n| milliseconds | {} | speedup | S_max | efficiency | S_max, all busy | efficiency, all busy |",
-        columns.join(" | ")
-    );
-    println!("|---|{}", "---|".repeat(columns.len() + 5));
-    for (at, at_once) in rows {
-        let cell = |name: &&str| {
-            times
-                .median(at, name)
-                .map_or_else(|| "-".to_owned(), |t| format!("{:.3}", t * 1e3))
-        };
-        let cells: Vec<_> = columns.iter().map(cell).collect();
-        let rates: Vec<f64> = alone
-            .iter()
-            .filter_map(|name| times.median(at, name))
-            .map(f64::recip)
-            .collect();
-        let best = rates.iter().copied().fold(0.0, f64::max);
-        let won = times
-            .median(at, "split")
-            .map(|split| (1.0 / split / best, rates.iter().sum::<f64>() / best));
-        let won = won.map_or_else(
-            || "- | - | - | - | -".to_owned(),
-            |(speedup, s_max)| {
-                let busy = at_once / best;
-                let [alone, busy_too] = [speedup / s_max, speedup / busy];
-                format!("{speedup:.2} | {s_max:.2} | {alone:.2} | {busy:.2} | {busy_too:.2}")
-            },
-        );
-        println!("| {at} | {} | {won} |", cells.join(" | "));
-    }
-}
-
-criterion_group!(benches, kernels);
-criterion_main!(benches);
