@@ -21,6 +21,10 @@ mod overhead;
 #[path = "../benches/record/mod.rs"]
 #[allow(dead_code, reason = "nothing is measured here")]
 mod record;
+#[path = "../benches/coexecution/recovery/table.rs"]
+mod recovery;
+#[path = "../benches/coexecution/sizes/table.rs"]
+mod sizes;
 
 use record::{Record, read};
 use serde::de::DeserializeOwned;
@@ -40,7 +44,7 @@ type Table = (
     fn() -> Result<String, Box<dyn Error>>,
 );
 
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 7] = [
     ("README.md", "lanes", || {
         Ok(lanes::summary(&figures("lanes")?, &peers()?))
     }),
@@ -51,7 +55,15 @@ const TABLES: [Table; 5] = [
         Ok(kernels::table(&figures("kernels")?))
     }),
     ("benches/RESULTS.md", "coexecution", || {
-        Ok(coexecution::table(&figures("coexecution")?))
+        Ok(coexecution::summary(&figures("coexecution")?))
+    }),
+    ("benches/RESULTS.md", "sizes", || {
+        let record = figures("sizes")?;
+        Ok(record.origin() + "\n" + &sizes::table(&record.rows))
+    }),
+    ("benches/RESULTS.md", "recovery", || {
+        let record = figures("recovery")?;
+        Ok(record.origin() + "\n\n" + &recovery::table(&record.rows))
     }),
     ("benches/RESULTS.md", "overhead", || {
         Ok(overhead::table(&figures("overhead")?))

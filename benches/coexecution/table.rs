@@ -29,16 +29,75 @@ const HEADS: [&str; 18] = [
     "moved",
 ];
 
-/// A table for each machine.
-#[allow(dead_code, reason = "the bench prints each when its machine is done")]
-pub fn table(record: &Record<Row>) -> String {
-    let machines = record.rows.chunk_by(|a, b| a.machine == b.machine);
-    machines.fold(record.origin() + "\n", |text, rows| {
-        text + &of_machine(rows)
-    })
+const SUMMARY: [&str; 12] = [
+    "machine",
+    "mode",
+    "workloads",
+    "speedup",
+    "S_max",
+    "efficiency",
+    "the least",
+    "settled",
+    "balance",
+    "regret",
+    "the most",
+    "over model",
+];
+
+/// A row for each machine and mode.
+#[allow(dead_code, reason = "the bench prints every row")]
+pub fn summary(record: &Record<Row>) -> String {
+    let mut text = format!("{}\n\n{}", record.origin(), head(SUMMARY));
+    for rows in record.rows.chunk_by(|a, b| a.machine == b.machine) {
+        for mode in Mode::ALL {
+            let means = Means::of(rows, mode);
+            if means.0.is_empty() {
+                continue;
+            }
+            let least = means
+                .all(&|row| Some(row.efficiency()))
+                .fold(f64::INFINITY, f64::min);
+            let most = means.all(&Row::regret).fold(0.0, f64::max);
+            text += &line([
+                rows[0].machine.clone(),
+                mode.name().to_owned(),
+                means.0.len().to_string(),
+                means.of_all(&|row| Some(row.speedup())),
+                means.of_all(&|row| Some(row.s_max())),
+                means.of_all(&|row| Some(row.efficiency())),
+                format!("{least:.2}"),
+                means.of_all(&Row::settled_efficiency),
+                means.of_all(&|row| row.balance),
+                means.of_all(&Row::regret),
+                format!("{most:.2}"),
+                means.of_all(&Row::over_model),
+            ]);
+        }
+    }
+    text
+}
+
+/// The rows of a mode that are worth splitting.
+struct Means<'a>(Vec<&'a Row>);
+
+impl<'a> Means<'a> {
+    fn of(rows: &'a [Row], mode: Mode) -> Self {
+        let rows = rows.iter().filter(|row| row.mode == mode);
+        Self(rows.filter(|row| row.s_max() >= WORTH_SPLITTING).collect())
+    }
+
+    fn all(&self, number: &dyn Fn(&Row) -> Option<f64>) -> impl Iterator<Item = f64> {
+        self.0.iter().filter_map(|row| number(row))
+    }
+
+    /// The geometric mean.
+    fn of_all(&self, number: &dyn Fn(&Row) -> Option<f64>) -> String {
+        ratio(geometric_mean(&self.all(number).collect::<Vec<_>>()))
+    }
 }
 
 /// The table of one machine, which has rows.
+#[allow(dead_code, reason = "for people who run the bench")]
 pub fn of_machine(rows: &[Row]) -> String {
     let mut text = format!("\n### {}\n\n{}", rows[0].machine, head(HEADS));
     for row in rows {
@@ -71,24 +130,19 @@ pub fn of_machine(rows: &[Row]) -> String {
     }
     text.push('\n');
     for mode in Mode::ALL {
-        let rows = rows.iter().filter(|row| row.mode == mode);
-        let rows: Vec<_> = rows.filter(|row| row.s_max() >= WORTH_SPLITTING).collect();
-        let mean = |number: &dyn Fn(&Row) -> Option<f64>| {
-            let numbers: Vec<_> = rows.iter().filter_map(|row| number(row)).collect();
-            ratio(geometric_mean(&numbers))
-        };
+        let means = Means::of(rows, mode);
         text += &format!(
             "- {}, {} workloads with S_max of {WORTH_SPLITTING} at least: speedup {}, S_max {}, efficiency {}, settled {}, \
              balance {}, regret {}, over model {}\n",
             mode.name(),
-            rows.len(),
-            mean(&|row| Some(row.speedup())),
-            mean(&|row| Some(row.s_max())),
-            mean(&|row| Some(row.efficiency())),
-            mean(&Row::settled_efficiency),
-            mean(&|row| row.balance),
-            mean(&Row::regret),
-            mean(&Row::over_model),
+            means.0.len(),
+            means.of_all(&|row| Some(row.speedup())),
+            means.of_all(&|row| Some(row.s_max())),
+            means.of_all(&|row| Some(row.efficiency())),
+            means.of_all(&Row::settled_efficiency),
+            means.of_all(&|row| row.balance),
+            means.of_all(&Row::regret),
+            means.of_all(&Row::over_model),
         );
     }
     text
