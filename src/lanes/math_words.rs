@@ -1,5 +1,15 @@
 //! Functions of single words that the standard library lacks.
 
+/// The largest numbers that both a float and an integer can be: conversions end there, as WGSL has it, not at the largest
+/// integer.
+pub(super) const MOST_I32: f32 = 2_147_483_520.0;
+pub(super) const MOST_U32: f32 = 4_294_967_040.0;
+
+/// The smaller one; what is no number stays that.
+pub(super) fn at_most<T: PartialOrd>(x: T, most: T) -> T {
+    if x > most { most } else { x }
+}
+
 /// `x * 2^exponent`, rounded once.
 pub(super) fn ldexp(x: f32, exponent: i32) -> f32 {
     // Exact in f64 for every exponent that doesn't send any f32 to zero or infinity.

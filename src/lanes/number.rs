@@ -243,7 +243,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// The value as another kind: saturating from floats, wrapping between integers.
+    /// The value as another kind: from floats the nearest that both kinds have, between integers wrapping.
     pub(super) fn convert(&mut self, number: Number, to: Kind) -> Number {
         use Kind::{Bool, F16, F32, F64, I16, I32, I64, U16, U32, U64};
         let from = number.kind;
@@ -282,11 +282,18 @@ impl Lowering<'_> {
             }
             (_, I16 | U16) => self.shortened(to, number.word),
             (F16, F32) => Number::new(to, number.word),
-            (F32 | F16, I32) => Number::new(to, self.builder.op(Code::FtoS, &[number.word])),
-            (F32 | F16, U32) => Number::new(to, self.builder.op(Code::FtoU, &[number.word])),
+            (F16, I32 | U32 | I64 | U64) => {
+                // What isn't finite becomes the integer of the last number that is.
+                let [least, most] = [-65504.0, 65504.0].map(|limit| self.number_of(F16, limit));
+                let below = self.number(Code::MinF, &[number, most]);
+                let inside = self.number(Code::MaxF, &[below, least]);
+                self.convert(Number::new(F32, inside.word), to)
+            }
+            (F32, I32) => Number::new(to, self.builder.op(Code::FtoS, &[number.word])),
+            (F32, U32) => Number::new(to, self.builder.op(Code::FtoU, &[number.word])),
             (F32 | F16, F64) => self.halves(WideOp::F32ToF64, &words, to),
-            (F32 | F16, I64) => self.halves(WideOp::F32ToI64, &words, to),
-            (F32 | F16, U64) => self.halves(WideOp::F32ToU64, &words, to),
+            (F32, I64) => self.halves(WideOp::F32ToI64, &words, to),
+            (F32, U64) => self.halves(WideOp::F32ToU64, &words, to),
             (F64, F32) => self.halves(WideOp::F64ToF32, &words, to),
             (F64, I32) => self.halves(WideOp::F64ToI32, &words, to),
             (F64, U32) => self.halves(WideOp::F64ToU32, &words, to),

@@ -1102,8 +1102,14 @@ impl Run<'_, '_> {
                     }
                     Code::ExtractS => each!(self, step, |a, b, c| math::extract(a, b, c, true)),
                     Code::ExtractU => each!(self, step, |a, b, c| math::extract(a, b, c, false)),
-                    Code::FtoS => each!(self, step, |a| f32::from_bits(a) as i32 as u32),
-                    Code::FtoU => each!(self, step, |a| f32::from_bits(a) as u32),
+                    Code::FtoS => each!(self, step, |a| math::at_most(
+                        f32::from_bits(a),
+                        math::MOST_I32
+                    ) as i32 as u32),
+                    Code::FtoU => each!(self, step, |a| math::at_most(
+                        f32::from_bits(a),
+                        math::MOST_U32
+                    ) as u32),
                     Code::StoF => each!(self, step, |a| (a as i32 as f32).to_bits()),
                     Code::UtoF => each!(self, step, |a| (a as f32).to_bits()),
                     Code::PackHalf => each!(self, step, |a, b| {

@@ -5,6 +5,7 @@
 //!
 //! Invariant: integers wrap, and nothing traps.
 
+use super::math_words::at_most;
 use super::op::Code;
 
 /// Which word of a result.
@@ -142,16 +143,16 @@ operations! {{
     ExtractS |a, b| extract(a, b as u32, (b >> 32) as u32, true);
     ExtractU |a, b| extract(a, b as u32, (b >> 32) as u32, false);
 } {
-    F64ToI64 |a, _| float(a) as i64 as u64;
-    F64ToU64 |a, _| float(a) as u64;
+    F64ToI64 |a, _| at_most(float(a), 9_223_372_036_854_774_784.0) as i64 as u64;
+    F64ToU64 |a, _| at_most(float(a), 18_446_744_073_709_549_568.0) as u64;
     F64ToI32 |a, _| u64::from(float(a) as i32 as u32);
     F64ToU32 |a, _| u64::from(float(a) as u32);
     F64ToF32 |a, _| u64::from((float(a) as f32).to_bits());
     // The f32 of the nearest f16.
     F64ToF16 |a, _| u64::from(half::f16::from_f64(float(a)).to_f32().to_bits());
     F32ToF64 |a, _| f64::from(f32::from_bits(a as u32)).to_bits();
-    F32ToI64 |a, _| f32::from_bits(a as u32) as i64 as u64;
-    F32ToU64 |a, _| f32::from_bits(a as u32) as u64;
+    F32ToI64 |a, _| at_most(f32::from_bits(a as u32), 9_223_371_487_098_961_920.0) as i64 as u64;
+    F32ToU64 |a, _| at_most(f32::from_bits(a as u32), 18_446_742_974_197_923_840.0) as u64;
     I64ToF64 |a, _| (a as i64 as f64).to_bits();
     U64ToF64 |a, _| (a as f64).to_bits();
     I64ToF32 |a, _| u64::from((a as i64 as f32).to_bits());

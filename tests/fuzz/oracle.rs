@@ -656,7 +656,10 @@ fn converted(from: Scalar, to: Scalar, a: u32) -> u32 {
     match (from, to) {
         (Scalar::I32, Scalar::F32) => (a as i32 as f32).to_bits(),
         (Scalar::U32, Scalar::F32) => (a as f32).to_bits(),
+        // To the largest integers that floats are, not to the largest there are.
+        (Scalar::F32, Scalar::I32) if float(a) >= 2_147_483_520.0 => 2_147_483_520,
         (Scalar::F32, Scalar::I32) => float(a) as i32 as u32,
+        (Scalar::F32, Scalar::U32) if float(a) >= 4_294_967_040.0 => 4_294_967_040,
         (Scalar::F32, Scalar::U32) => float(a) as u32,
         (Scalar::F32, Scalar::Bool) => u32::from(float(a) != 0.0),
         (Scalar::Bool, Scalar::F32) => (a as f32).to_bits(),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: results are those of the interpreter, but for the last bits of functions.
 
+use super::super::math_words as math;
 use super::super::op::{Code, Op, Reg};
 use super::micro::{Signs, Value, Width};
 use super::select::Select;
@@ -274,21 +275,17 @@ impl Select<'_> {
                 let a = self.one(op);
                 let is_number =
                     self.test(EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae, Some(7), &[a, a]);
-                let words = self.masked(EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae, is_number, &[a]);
-                let limit = self.float(2_147_483_648.0);
-                let is_above = self.test(
-                    EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae,
-                    Some(13),
-                    &[a, limit],
-                );
-                let most = self.constant(i32::MAX as u32);
-                self.choose(is_above, most, words)
+                let most = self.float(math::MOST_I32);
+                let a = self.vector(EVEX_Vminps_zmm_k1z_zmm_zmmm512b32_sae, &[a, most]);
+                self.masked(EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae, is_number, &[a])
             }
             Code::FtoU => {
                 let a = self.one(op);
                 let zero = self.constant(0);
                 // Of no number and zero the second is taken.
                 let a = self.vector(EVEX_Vmaxps_zmm_k1z_zmm_zmmm512b32_sae, &[a, zero]);
+                let most = self.float(math::MOST_U32);
+                let a = self.vector(EVEX_Vminps_zmm_k1z_zmm_zmmm512b32_sae, &[a, most]);
                 self.vector(EVEX_Vcvttps2udq_zmm_k1z_zmmm512b32_sae, &[a])
             }
             Code::DivU | Code::RemU | Code::DivS | Code::RemS => self.division(op),

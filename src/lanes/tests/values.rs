@@ -75,7 +75,9 @@ fn conversions_saturate_and_bitcasts_keep_bits() {
         "",
         &[
             ("u32(-3.7 * f32(one))", 0),
-            ("u32(1e20 * f32(one))", u32::MAX),
+            ("u32(1e20 * f32(one))", 4_294_967_040),
+            ("bitcast<u32>(i32(1e20 * f32(one)))", 2_147_483_520),
+            ("bitcast<u32>(i32(2147483520.0 * f32(one)))", 2_147_483_520),
             ("bitcast<u32>(i32(-1e20 * f32(one)))", LEAST),
             ("bitcast<u32>(i32(-3.7 * f32(one)))", -3_i32 as u32),
             ("bitcast<u32>(f32(i32(one) - 3i))", (-2.0_f32).to_bits()),
