@@ -36,7 +36,11 @@ fn an_index_past_the_end_is_found_on_a_ragged_range() {
     let ended = folder.run("check k.wgsl --range 100");
     assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("out of bounds"), "{}", ended.out);
+    assert!(ended.out.contains("what was guessed"), "{}", ended.out);
     folder.run("check k.wgsl --range 128").well();
+    let ended = folder.run("check k.wgsl --range 100 --value a=1 --bind x=ones --bind y=ones");
+    assert!(ended.out.contains("out of bounds"), "{}", ended.out);
+    assert!(!ended.out.contains("guessed"), "{}", ended.out);
 }
 
 #[test]
