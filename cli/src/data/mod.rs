@@ -208,7 +208,7 @@ impl Slot {
                     name: self.name().to_owned(),
                     source_text: source.to_owned(),
                     why: format!(
-                        "`{}` has {fixed} elements, which needs not be said",
+                        "`{}` has {fixed} elements, no more and no fewer",
                         self.binding.layout.type_name
                     ),
                 });
