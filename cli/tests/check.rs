@@ -58,6 +58,27 @@ fn what_stops_a_proof_is_shown_with_its_line() {
 }
 
 #[test]
+fn a_guard_is_recommended_only_where_it_would_help() {
+    let kernel = "
+    @group(0) @binding(0) var<storage, read> at: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+    @compute @workgroup_size(64) fn scatter(@builtin(global_invocation_id) id: vec3<u32>) { y[INDEX] = at[0]; }";
+    let folder = Folder::new(&[
+        ("own.wgsl", &kernel.replace("INDEX", "id.x")),
+        ("read.wgsl", &kernel.replace("INDEX", "at[id.x]")),
+    ]);
+    let said = |file: &str| {
+        folder
+            .run(&format!("check {file} --range 100 --bind at=iota:128"))
+            .out
+    };
+    let (own, read) = (said("own.wgsl"), said("read.wgsl"));
+    assert!(own.contains("a guard like"), "{own}");
+    assert!(read.contains("depends on what the kernel reads"), "{read}");
+    assert!(!read.contains("a guard like"), "{read}");
+}
+
+#[test]
 fn every_entry_point_is_checked_with_what_is_said_of_its_own_bindings() {
     let kernel = format!(
         "{SAXPY}{}",
