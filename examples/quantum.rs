@@ -111,9 +111,10 @@ fn main() -> Outcome {
             };
             let measured = probabilities.iter().position(is_it).unwrap_or(0) as u64;
             let found = period_of(measured, states, base, number);
-            show.say(format_args!(
-                "measured {measured} of {states}: a period of {found:?}"
-            ));
+            let period = found.map_or("it tells no period".to_owned(), |found| {
+                format!("a period of {found}")
+            });
+            show.say(format_args!("measured {measured} of {states}: {period}"));
             factors = factors.or(found.and_then(|period| split(base, period, number)));
             if found.is_some() {
                 break;

@@ -9,7 +9,7 @@ use divvy::{
 };
 use proptest::prelude::*;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const STEP: &str = "
     @group(0) @binding(0) var<storage, read> old: array<u32>;
@@ -643,6 +643,33 @@ fn a_panic_in_a_native_body_surfaces_and_spoils_only_its_outputs() {
         .write(&next, &[3; 64])
         .expect("it can be written again");
     assert_eq!(runtime.read(&next).expect("it is whole again"), [3; 64]);
+}
+
+#[test]
+fn seconds_leave_out_what_a_device_does_for_earlier_dispatches() {
+    let script = Script {
+        items_per_second: 1e6,
+        ..Script::default()
+    };
+    let runtime = Runtime::builder()
+        .without_profile_dir()
+        .device(VirtualDevice::new("virtual", script))
+        .split(Policy::Only("virtual".to_owned()))
+        .build()
+        .expect("the device is there");
+    let (kernel, n) = (increment(), 2048);
+    let x = runtime.buffer::<u32>(n).expect("small");
+    let submit = |_| runtime.dispatch(&kernel, n).bind("x", &x).submit();
+    let start = Instant::now();
+    let events: Vec<_> = (0..10).map(submit).collect();
+    let seconds = events.into_iter().map(|event| {
+        let report = event.expect("it is sound").wait();
+        report.expect("no device fails").seconds
+    });
+    // One device does one at a time, so together they take no longer than has passed.
+    let seconds: f64 = seconds.sum();
+    let passed = start.elapsed().as_secs_f64();
+    assert!(seconds <= passed, "{seconds} of {passed}");
 }
 
 #[test]

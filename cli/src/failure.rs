@@ -68,6 +68,8 @@ pub(crate) enum Failure {
         why: String,
         hint: &'static str,
     },
+    #[error("{} has a format that can neither be read nor written", path.display())]
+    Format { path: PathBuf },
     #[error("{} is no {format} file that can be read: {why}", path.display())]
     Malformed {
         path: PathBuf,
@@ -114,6 +116,7 @@ impl Failure {
             | Failure::NoValue { .. }
             | Failure::Value { .. }
             | Failure::ValueCount { .. }
+            | Failure::Format { .. }
             | Failure::Source { .. } => true,
             Failure::Kernel { source, .. } => matches!(
                 **source,
@@ -195,6 +198,9 @@ impl Failure {
                 "use a file (.npy, .png, or raw bytes), zeros, ones, iota or random:SEED, each with :COUNT behind it if the \
                  range doesn't say it"
                     .to_owned()
+            }
+            Failure::Format { .. } => {
+                "use .npy for arrays, .png for pictures, .raw for bytes".to_owned()
             }
             Failure::Unfit { hint, .. } if !hint.is_empty() => (*hint).to_owned(),
             Failure::NoFolder => "name one in DIVVY_PROFILE_DIR".to_owned(),

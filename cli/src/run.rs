@@ -3,7 +3,7 @@
 //! Loads what is bound, runs, and writes what was asked for; a file is written only after everything has gone well.
 
 use crate::buffers::Buffers;
-use crate::data::{Slot, write_text};
+use crate::data::{Slot, known, write_text};
 use crate::failure::{Failure, Outcome};
 use crate::kernel::{Given, KernelFile, Named, Nothing, Where, load, range};
 use crate::output::{Files, print, tell};
@@ -138,6 +138,7 @@ fn outputs<'a>(options: &'a Run, slots: &[&Slot]) -> Outcome<Vec<(usize, &'a str
             name: named.name.clone(),
             found: slots.iter().map(|slot| slot.name().to_owned()).collect(),
         })?;
+        known(Path::new(&named.text))?;
         Ok((place, named.text.as_str()))
     };
     options.out.iter().map(place).collect()

@@ -36,7 +36,11 @@ fn an_index_past_the_end_is_found_on_a_ragged_range() {
     let ended = folder.run("check k.wgsl --range 100");
     assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("out of bounds"), "{}", ended.out);
+    assert!(ended.out.contains("what was guessed"), "{}", ended.out);
     folder.run("check k.wgsl --range 128").well();
+    let ended = folder.run("check k.wgsl --range 100 --value a=1 --bind x=ones --bind y=ones");
+    assert!(ended.out.contains("out of bounds"), "{}", ended.out);
+    assert!(!ended.out.contains("guessed"), "{}", ended.out);
 }
 
 #[test]
@@ -51,6 +55,27 @@ fn what_stops_a_proof_is_shown_with_its_line() {
     let ended = folder.run("check scatter.wgsl --range 128 --bind at=iota");
     assert!(ended.out.contains("y: not proven"), "{}", ended.out);
     assert!(ended.out.contains("wgsl:5:28"), "{}", ended.out);
+}
+
+#[test]
+fn a_guard_is_recommended_only_where_it_would_help() {
+    let kernel = "
+    @group(0) @binding(0) var<storage, read> at: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+    @compute @workgroup_size(64) fn scatter(@builtin(global_invocation_id) id: vec3<u32>) { y[INDEX] = at[0]; }";
+    let folder = Folder::new(&[
+        ("own.wgsl", &kernel.replace("INDEX", "id.x")),
+        ("read.wgsl", &kernel.replace("INDEX", "at[id.x]")),
+    ]);
+    let said = |file: &str| {
+        folder
+            .run(&format!("check {file} --range 100 --bind at=iota:128"))
+            .out
+    };
+    let (own, read) = (said("own.wgsl"), said("read.wgsl"));
+    assert!(own.contains("a guard like"), "{own}");
+    assert!(read.contains("depends on what the kernel reads"), "{read}");
+    assert!(!read.contains("a guard like"), "{read}");
 }
 
 #[test]

@@ -47,6 +47,22 @@ fn unknown_names_are_told_beside_those_there_are() {
 }
 
 #[test]
+fn a_name_of_a_foreign_format_is_no_raw_file() {
+    let folder = Folder::new(&[("saxpy.wgsl", SAXPY), ("photo.JPG", "any bytes at all")]);
+    folder
+        .run(&format!(
+            "{RUN} --value a=1 --bind x=photo.JPG --bind y=ones"
+        ))
+        .badly(2, &["photo.JPG", ".png for pictures"]);
+    folder
+        .run(&format!(
+            "{RUN} --value a=1 --bind x=ones --bind y=ones --out y=y.npz"
+        ))
+        .badly(2, &["y.npz", ".npy for arrays"]);
+    assert!(!folder.path("y.npz").exists());
+}
+
+#[test]
 fn values_that_do_not_fit_are_named_with_what_would() {
     let kernel = "
     struct Params { count: u32, wind: vec2<f32> }

@@ -14,5 +14,22 @@ pub use options::Example;
 pub use outcome::Show;
 #[allow(unused_imports, reason = "each example uses a part of it")]
 pub use picture::Picture;
+use std::error::Error;
+use std::fmt;
 
-pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+pub type Outcome<T = ()> = Result<T, Failed>;
+
+/// Why an example ended early. A `main` that returns it prints the `Debug` of it: people read it, so it is the message.
+pub struct Failed(Box<dyn Error>);
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}

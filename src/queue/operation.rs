@@ -234,7 +234,7 @@ pub(crate) struct Operation {
     pub(crate) dropped: Vec<Option<String>>,
     pub(crate) notes: Vec<String>,
     pub(crate) prediction: Option<Prediction>,
-    /// When its first command began, by the queue's clock.
+    /// When the first of its commands that have ended began, by the queue's clock.
     pub(crate) started: Option<f64>,
     /// The host's own access, once it is planned.
     pub(crate) access: Option<CommandId>,

@@ -86,7 +86,8 @@ pub struct Report {
     pub entry: String,
     /// The range, as text.
     pub range: String,
-    /// Seconds from the start of its first command to the end of its last.
+    /// Seconds from the start of its first command to the end of its last. What a device does before, for dispatches that
+    /// were submitted earlier, isn't counted.
     pub seconds: f64,
     /// What each device did, in the order of the runtime's devices.
     pub devices: Vec<DeviceReport>,

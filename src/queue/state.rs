@@ -56,6 +56,8 @@ pub(super) struct Member {
     pub(super) lost: Option<String>,
     /// Buffers whose memory it is to give up.
     pub(super) frees: Vec<BufferId>,
+    /// When its last command ended, by the queue's clock: the next in its stream begins no sooner.
+    free_since: f64,
 }
 
 /// A private copy that a chunk accumulates in.
@@ -78,6 +80,8 @@ pub(crate) struct State {
     /// The private copies of each chunk that accumulates, by the chunk's group.
     pub(super) privates: HashMap<BufferId, Vec<Private>>,
     pub(super) commands: IdMap<CommandId, Command>,
+    /// When each command that is under way was handed out.
+    handed_out: IdMap<CommandId, f64>,
     pub(super) operations: BTreeMap<OperationId, Operation>,
     /// Submitted and not planned, in order.
     pub(super) waiting: VecDeque<OperationId>,
@@ -107,6 +111,7 @@ impl State {
             key: info.key(),
             lost: None,
             frees: Vec::new(),
+            free_since: 0.0,
         };
         Self {
             clock,
@@ -116,6 +121,7 @@ impl State {
             buffers: IdMap::default(),
             privates: HashMap::new(),
             commands: IdMap::default(),
+            handed_out: IdMap::default(),
             operations: BTreeMap::new(),
             waiting: VecDeque::new(),
             members: infos.iter().map(member).collect(),
@@ -227,21 +233,20 @@ impl State {
         }
     }
 
-    /// A command has begun.
+    /// A command was handed to who does it. A device may be at those before it for long.
     pub(crate) fn begun(&mut self, id: CommandId) {
-        let operation = self.commands[&id].operation;
-        if let Some(operation) = self.operations.get_mut(&operation) {
-            operation
-                .started
-                .get_or_insert_with(|| self.clock.seconds());
-        }
+        self.handed_out.insert(id, self.clock.seconds());
     }
 
     /// A command has ended.
     pub(crate) fn ended(&mut self, id: CommandId, result: Result<Timing, DeviceError>) {
+        let handed_out = self.handed_out.remove(&id);
         let Some(command) = self.commands.remove(&id) else {
             return;
         };
+        if let Some(handed_out) = handed_out {
+            self.date(&command, handed_out);
+        }
         match result {
             Ok(timing) => {
                 self.engine.complete(id);
@@ -261,6 +266,19 @@ impl State {
             }
         }
         self.settle();
+    }
+
+    /// Notes when a command that has ended began, as that of its operation if none began before.
+    fn date(&mut self, command: &Command, handed_out: f64) {
+        let mut began = handed_out;
+        if let Some(device) = command.device {
+            let free_since = &mut self.members[device.0 as usize].free_since;
+            began = began.max(*free_since);
+            *free_since = self.clock.seconds();
+        }
+        if let Some(operation) = self.operations.get_mut(&command.operation) {
+            operation.started = Some(operation.started.map_or(began, |first| first.min(began)));
+        }
     }
 
     /// Recovers, if that is due and nothing is running, and plans what can be planned.

@@ -176,6 +176,11 @@ fn check_entry(options: &Check, machine: &Machine, kernel: &Kernel) -> Outcome<V
         Err(error) => print(format!("  {error}\n"))?,
     }
     let mut verdict = run_checked(machine, kernel, range, &inputs)?;
+    if verdict == Verdict::Found && !guess.told.is_empty() {
+        print(
+            "  it ran on what was guessed above: --range, --bind and --value say what the kernel is meant for\n",
+        )?;
+    }
     if compare(options, machine, &buffers, &inputs, kernel, range)? == Verdict::Found {
         verdict = Verdict::Found;
     }

@@ -19,6 +19,11 @@ use divvy::kernel::{Binding, Facts, Leaf, Number, Repeated, Shape};
 use generate::Generator;
 use std::path::Path;
 
+/// Ends of names of files that hold pictures or arrays otherwise than is known here.
+const FOREIGN: [&str; 11] = [
+    "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "exr", "hdr", "npz", "h5",
+];
+
 /// A binding and how its numbers lie.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
@@ -203,7 +208,7 @@ impl Slot {
                     name: self.name().to_owned(),
                     source_text: source.to_owned(),
                     why: format!(
-                        "`{}` has {fixed} elements, which needs not be said",
+                        "`{}` has {fixed} elements, no more and no fewer",
                         self.binding.layout.type_name
                     ),
                 });
@@ -221,6 +226,7 @@ impl Slot {
                 why: "there is no such file, and no such generator".to_owned(),
             });
         }
+        known(path)?;
         let data = match extension(path).as_str() {
             "npy" => npy::read(self, path),
             "png" => picture::read(self, path),
@@ -255,6 +261,16 @@ impl Slot {
         }
         Ok(bytes)
     }
+}
+
+/// Refuses a file whose name says that it has a format that isn't known here: its bytes are no raw ones.
+pub(crate) fn known(path: &Path) -> Outcome {
+    if FOREIGN.contains(&extension(path).as_str()) {
+        return Err(Failure::Format {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// The end of a file's name, in small letters; nothing without one.

@@ -129,6 +129,16 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // All that the type has: nothing is known of it, and a guard alone doesn't say which one it is.
+            Why::Outside { low, high, len }
+                if high.checked_sub(*low) >= Some(u32::MAX.into()) =>
+            {
+                write!(
+                    f,
+                    "the index depends on what the kernel reads or computes: it may be {low} to {high}, and there are {len} \
+                     elements"
+                )
+            }
             Why::Outside { low, high, len } => write!(
                 f,
                 "the index may be {low} to {high}, and there are {len} elements; a guard like \
