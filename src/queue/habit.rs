@@ -20,6 +20,8 @@ pub(super) struct Habit {
     pub(super) partition: Vec<Span>,
     /// Whether the dispatch before was done by it, and not by one device to try that.
     pub(super) was_followed: bool,
+    /// When the last one ended.
+    pub(super) ended: Option<f64>,
     /// Whether a split keeps its promise.
     pub(super) trial: Trial,
     /// Whether it is made though it promises hardly anything.

@@ -78,6 +78,7 @@ impl State {
         let key = key(dispatch);
         self.learn(dispatch, operation);
         let mut report = self.tallied(operation, per_unit);
+        let mut added_seconds = report.seconds;
         if operation.prediction.is_some() {
             let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
             let chunks: usize = operation.tallies.iter().map(|tally| tally.chunks).sum();
@@ -85,8 +86,15 @@ impl State {
             // Of a chunk that nobody measured it isn't known what it took.
             let busy = (operation.measured.len() == chunks).then(|| busy.sum());
             let habit = self.habits.entry(place(dispatch)).or_default();
-            // From the first command to the last: copies and overheads count, whoever's clock they are on.
-            habit.trial.add(took_part.count(), report.seconds, busy);
+            // From the first command to the last: copies and overheads count, whoever's clock they are on. Of two that
+            // overlap, as devices run ahead of each other, the later one has only what it adds.
+            let now = self.clock.seconds();
+            let since_last = habit
+                .ended
+                .replace(now)
+                .map_or(f64::INFINITY, |ended| now - ended);
+            added_seconds = report.seconds.min(since_last);
+            habit.trial.add(took_part.count(), added_seconds, busy);
         }
         report.entry.clone_from(&dispatch.facts.entry);
         report.range = dispatch.chunk.range.to_string();
@@ -102,9 +110,9 @@ impl State {
         let best = rates.iter().copied().fold(0.0, f64::max);
         if let Some(prediction) = operation.prediction
             && best > 0.0
-            && report.seconds > 0.0
+            && added_seconds > 0.0
         {
-            let speedup = prediction.best_single_seconds / report.seconds;
+            let speedup = prediction.best_single_seconds / added_seconds;
             report.comparison = Some(Comparison {
                 speedup,
                 s_max: rates.iter().sum::<f64>() / best,

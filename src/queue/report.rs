@@ -44,7 +44,8 @@ impl DeviceReport {
 /// How a dispatch compares with the devices alone; see [`Report::comparison`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
-    /// Seconds that the best device alone would take, as predicted from the profile, over those it took.
+    /// Seconds that the best device alone would take, as predicted from the profile, over those it took; where it overlaps
+    /// the dispatch before it, over what it took longer than that one.
     pub speedup: f64,
     /// The sum of the devices' rates over the largest of them: the most that any split could win.
     pub s_max: f64,
