@@ -196,6 +196,39 @@ fn the_last_words_of_the_largest_buffer_are_reached_like_all_others() {
     );
 }
 
+#[test]
+fn what_is_read_beyond_the_hosts_memory_is_refused() {
+    let runtime = cpu();
+    // Below the largest length that there is, and beyond what any system has addresses for.
+    let words = 1_usize << 60;
+    let x = runtime
+        .buffer::<u32>(words)
+        .expect("a length costs nothing");
+    let raw = runtime.raw_buffer(4, words).expect("as above");
+    let errors = [
+        runtime.read(&x).expect_err("nobody has so much"),
+        runtime.read_range(&x, 1..words).expect_err("as above"),
+        runtime.read_raw(&raw).expect_err("as above"),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::OutOfHostMemory(_)), "{error}");
+    }
+    assert_usable(&runtime);
+}
+
+#[test]
+fn elements_larger_than_any_memory_are_refused_even_where_there_are_none() {
+    let runtime = cpu();
+    for bytes in [usize::MAX - 1, usize::MAX - 3, 1 << 63, (1 << 62) + 2] {
+        for len in [0, 1, 2, 3, usize::MAX] {
+            let error = runtime.raw_buffer(bytes, len).expect_err("it is too large");
+            let is_told = matches!(error, Error::TooLong { .. } | Error::HalfWord { .. });
+            assert!(is_told, "{len} of {bytes} bytes: {error}");
+        }
+    }
+    assert_usable(&runtime);
+}
+
 /// Runs the work on a thread with the stack that threads have, which is less than that of the main one.
 fn on_a_small_stack(work: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
