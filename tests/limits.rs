@@ -1,6 +1,7 @@
 //! What is too large, too deep or too much for a device is refused with an error, and the runtime goes on.
 
-use divvy::device::DeviceKind;
+use divvy::device::virtual_device::Script;
+use divvy::device::{DeviceKind, VirtualDevice};
 use divvy::{Error, Kernel, KernelError, Policy, Report, Runtime};
 
 /// Every device there is, software GPUs too.
@@ -194,6 +195,27 @@ fn the_last_words_of_the_largest_buffer_are_reached_like_all_others() {
             .iter()
             .all(|len| *len as usize == words)
     );
+}
+
+#[test]
+fn shares_that_have_no_sum_are_followed() {
+    let other = VirtualDevice::new("other", Script::default());
+    let builder = Runtime::builder().device(other).devices("cpu");
+    let runtime = builder.without_profile_dir().build();
+    let runtime = runtime.expect("the devices are there");
+    let count = kernel(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(64)
+         fn count(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] = id.x; }",
+    );
+    let x = runtime.buffer::<u32>(6_400).expect("small");
+    for shares in [[f64::MAX, f64::MAX], [f64::MIN_POSITIVE, f64::MIN_POSITIVE]] {
+        let dispatch = runtime.dispatch(&count, 6_400).bind("x", &x);
+        let report = dispatch.split(Policy::Fixed(shares.to_vec())).run();
+        let report = report.expect("both run it");
+        let found: Vec<_> = report.devices.iter().map(|device| device.share).collect();
+        assert_eq!(found, [0.5, 0.5], "{shares:?}");
+    }
 }
 
 #[test]
