@@ -1,6 +1,6 @@
 //! Devices written elsewhere that fail, or break their word: others do their work, and nobody waits for them.
 
-use divvy::device::virtual_device::Script;
+use divvy::device::virtual_device::{Pace, Script};
 use divvy::device::{Device, DeviceError, DeviceInfo, Task, Timing, VirtualDevice};
 use divvy::{Builder, DispatchBuilder, Kernel, Policy, Report, Runtime};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -240,5 +240,18 @@ struct Gone(Sender<()>);
 impl Drop for Gone {
     fn drop(&mut self) {
         let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn a_script_of_times_that_nobody_can_wait_for_is_kept_at_once() {
+    for seconds in [f64::NAN, -1.0, f64::INFINITY, f64::MAX] {
+        let script = Script {
+            pace: Pace::Kept,
+            overhead_seconds: seconds,
+            ..Script::default()
+        };
+        let report = add_one(beside_the_cpu(VirtualDevice::new("odd", script)), WAYS[0]);
+        assert_eq!(report.devices[0].left_out, None, "{seconds}");
     }
 }

@@ -294,11 +294,17 @@ fn two_buffers_are_not_written_to_one_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_never_ends_is_no_kernel() {
+fn a_file_that_never_ends_is_no_kernel_and_no_data() {
     let folder = Folder::new(&[]);
     folder
         .run("run /dev/zero --range 8")
         .badly(1, &["/dev/zero", "268435456 bytes"]);
+    let folder = self::folder();
+    folder
+        .run(&format!(
+            "{RUN} --value a=1 --bind x=/dev/zero --bind y=ones"
+        ))
+        .badly(1, &["/dev/zero", "`x`", "random:SEED"]);
 }
 
 #[test]
