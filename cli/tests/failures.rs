@@ -230,6 +230,25 @@ fn a_full_disk_is_told_and_the_device_stays_a_device() {
     program::Ended::new("a full terminal", &output).badly(1, &["No space left"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trace_that_is_not_written_is_told() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones --report none");
+    let output = folder
+        .command(&all)
+        .env("DIVVY_TRACE", "/dev/full")
+        .output();
+    let output = output.expect("it can be started");
+    assert!(output.status.success(), "the run itself went well");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<_> = told.lines().collect();
+    assert!(
+        matches!(lines[..], [line] if line.starts_with("warning: the trace /dev/full is not written")),
+        "{told}"
+    );
+}
+
 #[test]
 fn what_cannot_be_written_leaves_nothing_behind() {
     let folder = folder();
