@@ -29,7 +29,7 @@ fn main() -> Outcome {
     let about =
         "select store, count(*), sum(cents), min(cents), max(cents) from sales group by store";
     let example = Example::new("analytics", about)
-        .size(1 << 24, 1, "rows of the table, at most 2^28")
+        .size(1 << 24, 1..=1 << 28, "rows of the table")
         .steps(8, "how often the query is run")
         .seed(1);
     let mut show = example.open()?;

@@ -36,7 +36,7 @@ const SIDE: usize = 640;
 fn main() -> Outcome {
     let about = "A jet around a planet breaks into eddies, seen from above the pole.";
     let mut show = Example::new("climate", about)
-        .size(320, 64, "columns, with three eighths as many rows")
+        .size(320, 64..=16_384, "columns, with three eighths as many rows")
         .steps(8000, "time steps: four for each column are a day")
         .draws(0.2) // devices round differently, and the jet is unstable
         .open()?;

@@ -27,7 +27,7 @@ const EVERY: usize = 16;
 fn main() -> Outcome {
     let about = "A vortex street behind a cylinder in a channel, at a Reynolds number of 100.";
     let mut show = Example::new("fluid", about)
-        .size(20, 14, "cells across the cylinder")
+        .size(20, 14..=800, "cells across the cylinder")
         .steps(12_000, "time steps: each vortex takes 42 times the size")
         .draws(0.1) // devices round differently, and vortices come a little earlier or later
         .open()?;

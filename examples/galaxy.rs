@@ -21,7 +21,7 @@ const SOFTENING: f32 = 0.1;
 fn main() -> Outcome {
     let about = "Two disc galaxies collide, by direct summation over all pairs.";
     let mut show = Example::new("galaxy", about)
-        .size(6000, 4, "bodies")
+        .size(6000, 4..=1 << 24, "bodies")
         .option("--bodies", "N the same")
         .steps(500, "time steps")
         .seed(1)

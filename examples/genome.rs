@@ -30,7 +30,7 @@ struct Pair {
 fn main() -> Outcome {
     let about = "Reads with errors are aligned with a genome (Smith and Waterman, affine gaps).";
     let example = Example::new("genome", about)
-        .size(16_384, 1, "reads of 128 bases in each batch")
+        .size(16_384, 1..=1 << 21, "reads of 128 bases in each batch")
         .steps(4, "batches")
         .seed(1);
     let mut show = example.open()?;

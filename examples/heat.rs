@@ -17,7 +17,7 @@ struct Plate {
 fn main() -> Outcome {
     let about = "Heat spreads over a plate whose edge is held at its temperature.";
     let mut show = Example::new("heat", about)
-        .size(1024, 3, "rows and columns of the plate")
+        .size(1024, 3..=16_384, "rows and columns of the plate")
         .steps(200, "time steps")
         .draws(0.1) // devices round differently, but nothing grows
         .open()?;

@@ -52,7 +52,7 @@ impl Judge {
 fn main() -> Outcome {
     let about = "A neural network learns to tell two spirals apart.";
     let example = Example::new("learn", about)
-        .size(1024, 256, "samples to learn from")
+        .size(1024, 256..=1 << 20, "samples to learn from")
         .steps(800, "steps of learning")
         .seed(1)
         .draws(8.0); // each step makes more of what devices round differently

@@ -43,7 +43,7 @@ struct Point {
 fn main() -> Outcome {
     let about = "A laser scanner drives through a street, and a map of what it sees is made.";
     let example = Example::new("lidar", about)
-        .size(2048, 64, "angles of a turn, with 64 rays each")
+        .size(2048, 64..=1 << 20, "angles of a turn, with 64 rays each")
         .steps(16, "turns of the scanner")
         .seed(1)
         .draws(1.0); // devices round differently, so that a few points change their cells

@@ -14,7 +14,7 @@ const GLIDER: [[usize; 2]; 5] = [[1, 0], [2, 1], [0, 2], [1, 2], [2, 2]];
 fn main() -> Outcome {
     let about = "The Game of Life on a torus, from a random soup in its middle.";
     let mut show = Example::new("life", about)
-        .size(640, 64, "columns, with two thirds as many rows")
+        .size(640, 64..=16_384, "columns, with two thirds as many rows")
         .steps(1500, "generations")
         .seed(1)
         .draws(0.0) // whole numbers are the same everywhere

@@ -34,7 +34,7 @@ const SEA: &[Colour] = &[
 fn main() -> Outcome {
     let about = "A zoom into the Mandelbrot set, drawn where it ends; --animate draws all of it.";
     let mut show = Example::new("mandelbrot", about)
-        .size(960, 16, "columns, with five eighths as many rows")
+        .size(960, 16..=16_384, "columns, with five eighths as many rows")
         .steps(1, "views on the way, each nearer by the same factor")
         .option("--deep", "X how much nearer the last view is (1e9)")
         .option("--limit", "N the most steps of a point (4000)")

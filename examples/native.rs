@@ -12,7 +12,7 @@ fn main() -> Outcome {
         "native",
         "Running medians, by a body written in Rust on the CPU.",
     )
-    .size(1 << 20, 1, "elements of the signal")
+    .size(1 << 20, 1..=1 << 28, "elements of the signal")
     .open()?;
     let (runtime, n) = (show.runtime.clone(), show.options.size);
     let medians = Kernel::from_wgsl(include_str!("../shaders/native.wgsl"))?

@@ -21,7 +21,7 @@ struct Plan {
 fn main() -> Outcome {
     let about = "European and Asian options priced by Monte Carlo, and checked against what is known exactly.";
     let example = Example::new("options", about)
-        .size(64, 1, "how many options")
+        .size(64, 1..=1 << 20, "how many options")
         .steps(64, "how many times 8192 paths for each")
         .seed(1);
     let mut show = example.open()?;

@@ -24,7 +24,7 @@ fn main() -> Outcome {
     let example = Example::new("payments", about)
         .size(
             1 << 21,
-            EACH,
+            EACH..=1 << 26,
             "payments of a batch; there is an account for each 64",
         )
         .steps(4, "batches")

@@ -34,7 +34,7 @@ fn main() -> Outcome {
     let about =
         "A quantum computer is simulated state by state, and factors a number by Shor's algorithm.";
     let mut show = Example::new("quantum", about)
-        .size(22, 8, "qubits")
+        .size(22, 8..=28, "qubits")
         .steps(8, "the most bases that are tried")
         .seed(1)
         .option(

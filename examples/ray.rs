@@ -41,7 +41,11 @@ const CANDY: &[Colour] = &[
 fn main() -> Outcome {
     let about = "Spheres of chalk, metal and glass, by paths of light.";
     let mut show = Example::new("ray", about)
-        .size(640, 16, "columns, with nine sixteenths as many rows")
+        .size(
+            640,
+            16..=16_384,
+            "columns, with nine sixteenths as many rows",
+        )
         .steps(48, "paths of light for each pixel")
         .seed(1)
         .draws(1.0) // where devices round differently, a few paths go elsewhere

@@ -26,7 +26,11 @@ const INK: &[Colour] = &[
 fn main() -> Outcome {
     let about = "Patterns grow out of drops in a dish where two substances react.";
     let mut show = Example::new("reaction", about)
-        .size(400, 16, "columns, with three quarters as many rows")
+        .size(
+            400,
+            16..=16_384,
+            "columns, with three quarters as many rows",
+        )
         .steps(10_000, "time steps")
         .seed(1)
         .draws(1.0) // devices round differently, and patterns take that up slowly

@@ -7,7 +7,7 @@ use show::{Example, Outcome};
 
 fn main() -> Outcome {
     let mut show = Example::new("saxpy", "y becomes a x + y, for very many x and y.")
-        .size(1 << 24, 1, "how many")
+        .size(1 << 24, 1..=1 << 28, "how many")
         .open()?;
     let (runtime, n) = (show.runtime.clone(), show.options.size);
     let saxpy = Kernel::from_wgsl(include_str!("../shaders/saxpy.wgsl"))?;

@@ -43,10 +43,14 @@ pub fn default_folder() -> Option<PathBuf> {
 
 /// The folder that `DIVVY_PROFILE_DIR` names, if it does.
 pub(crate) fn named() -> Option<PathBuf> {
-    let named = std::env::var("DIVVY_PROFILE_DIR").ok();
-    named
-        .filter(|text| !text.trim().is_empty())
-        .map(PathBuf::from)
+    path("DIVVY_PROFILE_DIR")
+}
+
+/// The path that an environment variable names, if it does. Paths needn't be text.
+pub(crate) fn path(variable: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable)?;
+    let is_blank = named.to_str().is_some_and(|text| text.trim().is_empty());
+    (!is_blank).then(|| PathBuf::from(named))
 }
 
 /// The folder in the user's cache, where there is one.

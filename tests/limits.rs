@@ -1,6 +1,7 @@
 //! What is too large, too deep or too much for a device is refused with an error, and the runtime goes on.
 
-use divvy::device::DeviceKind;
+use divvy::device::virtual_device::Script;
+use divvy::device::{DeviceKind, VirtualDevice};
 use divvy::{Error, Kernel, KernelError, Policy, Report, Runtime};
 
 /// Every device there is, software GPUs too.
@@ -84,6 +85,42 @@ fn a_gpu_whose_compiler_panics_is_left_out() {
             .into_iter()
             .eq(expected)
     );
+    assert_usable(&runtime);
+}
+
+#[test]
+fn whole_numbers_are_widened_to_the_other_sign_rightly() {
+    let runtime = everything();
+    // In one step, which not every GPU gets right, and in two.
+    let steps = ["i64(x[0])", "i64(u64(x[0]))"].into_iter();
+    for (signed, unsigned) in steps.zip(["u64(bitcast<i32>(x[0]))", "u64(i64(bitcast<i32>(x[0])))"])
+    {
+        let widen = kernel(&format!(
+            "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+             @compute @workgroup_size(1)
+             fn widen() {{
+                 let from_unsigned = {signed};
+                 let from_signed = {unsigned};
+                 x[1] = u32(u64(from_unsigned) >> 32u);
+                 x[2] = u32(from_signed >> 32u);
+             }}"
+        ));
+        for device in runtime.devices() {
+            let x = runtime.buffer_from(&[u32::MAX - 1, 7, 7]).expect("small");
+            let dispatch = runtime.dispatch(&widen, 1).bind("x", &x);
+            match dispatch.split(Policy::Only(device.name.clone())).run() {
+                Ok(_) => {
+                    let found = runtime.read(&x).expect("it was written");
+                    assert_eq!(found, [u32::MAX - 1, 0, u32::MAX], "`{}`", device.name);
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    let is_told = error.contains("converts u32 to i64; write i64(u64(x))");
+                    assert!(is_told && !signed.contains("u64"), "{error}");
+                }
+            }
+        }
+    }
     assert_usable(&runtime);
 }
 
@@ -194,6 +231,60 @@ fn the_last_words_of_the_largest_buffer_are_reached_like_all_others() {
             .iter()
             .all(|len| *len as usize == words)
     );
+}
+
+#[test]
+fn shares_that_have_no_sum_are_followed() {
+    let other = VirtualDevice::new("other", Script::default());
+    let builder = Runtime::builder().device(other).devices("cpu");
+    let runtime = builder.without_profile_dir().build();
+    let runtime = runtime.expect("the devices are there");
+    let count = kernel(
+        "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+         @compute @workgroup_size(64)
+         fn count(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] = id.x; }",
+    );
+    let x = runtime.buffer::<u32>(6_400).expect("small");
+    for shares in [[f64::MAX, f64::MAX], [f64::MIN_POSITIVE, f64::MIN_POSITIVE]] {
+        let dispatch = runtime.dispatch(&count, 6_400).bind("x", &x);
+        let report = dispatch.split(Policy::Fixed(shares.to_vec())).run();
+        let report = report.expect("both run it");
+        let found: Vec<_> = report.devices.iter().map(|device| device.share).collect();
+        assert_eq!(found, [0.5, 0.5], "{shares:?}");
+    }
+}
+
+#[test]
+fn what_is_read_beyond_the_hosts_memory_is_refused() {
+    let runtime = cpu();
+    // Below the largest length that there is, and beyond what any system has addresses for.
+    let words = 1_usize << 60;
+    let x = runtime
+        .buffer::<u32>(words)
+        .expect("a length costs nothing");
+    let raw = runtime.raw_buffer(4, words).expect("as above");
+    let errors = [
+        runtime.read(&x).expect_err("nobody has so much"),
+        runtime.read_range(&x, 1..words).expect_err("as above"),
+        runtime.read_raw(&raw).expect_err("as above"),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::OutOfHostMemory(_)), "{error}");
+    }
+    assert_usable(&runtime);
+}
+
+#[test]
+fn elements_larger_than_any_memory_are_refused_even_where_there_are_none() {
+    let runtime = cpu();
+    for bytes in [usize::MAX - 1, usize::MAX - 3, 1 << 63, (1 << 62) + 2] {
+        for len in [0, 1, 2, 3, usize::MAX] {
+            let error = runtime.raw_buffer(bytes, len).expect_err("it is too large");
+            let is_told = matches!(error, Error::TooLong { .. } | Error::HalfWord { .. });
+            assert!(is_told, "{len} of {bytes} bytes: {error}");
+        }
+    }
+    assert_usable(&runtime);
 }
 
 /// Runs the work on a thread with the stack that threads have, which is less than that of the main one.

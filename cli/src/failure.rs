@@ -17,6 +17,14 @@ pub(crate) enum Failure {
     Read { path: PathBuf, source: io::Error },
     #[error("can't write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("{} is no kernel: it has more than {most} bytes", path.display())]
+    Endless { path: PathBuf, most: u64 },
+    #[error("`{first}` and `{second}` are both to be written to {}", path.display())]
+    SameFile {
+        first: String,
+        second: String,
+        path: PathBuf,
+    },
     #[error("can't write to the terminal or pipe: {0}")]
     Stdout(io::Error),
     #[error("{}: {source}", path.display())]
@@ -117,6 +125,7 @@ impl Failure {
             | Failure::Value { .. }
             | Failure::ValueCount { .. }
             | Failure::Format { .. }
+            | Failure::SameFile { .. }
             | Failure::Source { .. } => true,
             Failure::Kernel { source, .. } => matches!(
                 **source,
@@ -203,6 +212,7 @@ impl Failure {
                 "use .npy for arrays, .png for pictures, .raw for bytes".to_owned()
             }
             Failure::Unfit { hint, .. } if !hint.is_empty() => (*hint).to_owned(),
+            Failure::SameFile { .. } => "give each a file of its own".to_owned(),
             Failure::NoFolder => "name one in DIVVY_PROFILE_DIR".to_owned(),
             _ => return None,
         };

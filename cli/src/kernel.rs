@@ -11,7 +11,8 @@ use crate::values::Values;
 use clap::{Args, ValueHint};
 use divvy::kernel::{BindingKind, Usage};
 use divvy::{Kernel, Policy, Range, Runtime};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -47,6 +48,20 @@ pub(crate) fn range(text: &str) -> Result<Range, String> {
         Some([x, y]) => Ok(Range::from([*x, *y])),
         Some([x, y, z]) => Ok(Range::from([*x, *y, *z])),
         _ => Err(way_out.to_owned()),
+    }
+}
+
+/// Parses how far or how often things may differ.
+pub(crate) fn part(text: &str) -> Result<f64, String> {
+    let part: f64 = text
+        .trim()
+        .parse()
+        .map_err(|_| "give a number".to_owned())?;
+    // Not a number is in no range.
+    if (0.0..=f64::MAX).contains(&part) {
+        Ok(part)
+    } else {
+        Err("give a number from 0 on, as 0.001".to_owned())
     }
 }
 
@@ -98,12 +113,24 @@ pub(crate) struct Given {
     pub(crate) constant: Vec<Named>,
 }
 
+/// Bytes of the largest file that is taken for a kernel; some devices are files that never end.
+const MOST_SOURCE_BYTES: u64 = 1 << 28;
+
 /// Reads and parses a kernel.
 pub(crate) fn load(path: &Path) -> Outcome<Kernel> {
-    let source = fs::read_to_string(path).map_err(|source| Failure::Read {
+    let mut source = String::new();
+    let file = File::open(path);
+    let read = file.and_then(|file| file.take(MOST_SOURCE_BYTES + 1).read_to_string(&mut source));
+    let bytes = read.map_err(|source| Failure::Read {
         path: path.to_owned(),
         source,
     })?;
+    if bytes as u64 > MOST_SOURCE_BYTES {
+        return Err(Failure::Endless {
+            path: path.to_owned(),
+            most: MOST_SOURCE_BYTES,
+        });
+    }
     Kernel::from_wgsl(&source).map_err(|source| Failure::Kernel {
         path: path.to_owned(),
         source: Box::new(source),

@@ -27,6 +27,7 @@ mod profile;
 mod report;
 mod run;
 mod values;
+mod warning;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::Failure;
@@ -61,6 +62,7 @@ enum Command {
 fn main() -> ExitCode {
     let options = Divvy::parse();
     output::clean_up_when_interrupted();
+    warning::show_warnings();
     let outcome = match &options.command {
         Command::Devices(options) => devices::devices(options).map(|()| ExitCode::SUCCESS),
         Command::Run(options) => run::run(options).map(|()| ExitCode::SUCCESS),

@@ -10,7 +10,7 @@ use crate::output::{Files, print, tell};
 use crate::report;
 use clap::{Args, ValueEnum, ValueHint};
 use divvy::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -141,5 +141,39 @@ fn outputs<'a>(options: &'a Run, slots: &[&Slot]) -> Outcome<Vec<(usize, &'a str
         known(Path::new(&named.text))?;
         Ok((place, named.text.as_str()))
     };
-    options.out.iter().map(place).collect()
+    let outputs: Vec<_> = options.out.iter().map(place).collect::<Outcome<_>>()?;
+    let mut files: Vec<(PathBuf, usize)> = Vec::new();
+    for (input, target) in outputs.iter().filter(|(_, target)| *target != "-") {
+        let path = Path::new(target);
+        let file = the_file(path);
+        // What is no file, a terminal say, takes any number of things.
+        if file.metadata().is_ok_and(|found| !found.is_file()) {
+            continue;
+        }
+        let is_taken = |(other, by): &&(PathBuf, usize)| *other == file && by != input;
+        if let Some((_, by)) = files.iter().find(is_taken) {
+            return Err(Failure::SameFile {
+                first: slots[*by].name().to_owned(),
+                second: slots[*input].name().to_owned(),
+                path: path.to_owned(),
+            });
+        }
+        files.push((file, *input));
+    }
+    Ok(outputs)
+}
+
+/// The one name of a file that may have several, whether it is there yet or not.
+fn the_file(path: &Path) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }

@@ -246,6 +246,25 @@ fn a_full_disk_is_told_and_the_device_stays_a_device() {
     program::Ended::new("a full terminal", &output).badly(1, &["No space left"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trace_that_is_not_written_is_told() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones --report none");
+    let output = folder
+        .command(&all)
+        .env("DIVVY_TRACE", "/dev/full")
+        .output();
+    let output = output.expect("it can be started");
+    assert!(output.status.success(), "the run itself went well");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<_> = told.lines().collect();
+    assert!(
+        matches!(lines[..], [line] if line.starts_with("warning: the trace /dev/full is not written")),
+        "{told}"
+    );
+}
+
 #[test]
 fn what_cannot_be_written_leaves_nothing_behind() {
     let folder = folder();
@@ -286,4 +305,75 @@ fn an_interrupt_leaves_the_file_that_was_there_and_no_draft() {
     let text = std::fs::read_to_string(folder.path("y.txt")).expect("it is there");
     assert_eq!(text, "before");
     assert!(!folder.names().iter().any(is_draft), "{:?}", folder.names());
+}
+
+#[test]
+fn two_buffers_are_not_written_to_one_file() {
+    let folder = Folder::new(&[("saxpy.wgsl", SAXPY), ("y.txt", "before")]);
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones");
+    std::fs::create_dir(folder.path("deep")).expect("it can be made");
+    for (first, second) in [
+        ("y.txt", "./y.txt"),
+        ("new.npy", "deep/../new.npy"),
+        ("nowhere/new.npy", "nowhere/new.npy"),
+    ] {
+        let ended = folder.run(&format!("{all} --out x={first} --out y={second}"));
+        ended.badly(2, &["`x` and `y`", second, "a file of its own"]);
+    }
+    let text = std::fs::read_to_string(folder.path("y.txt")).expect("it is there");
+    assert_eq!(text, "before");
+    folder
+        .run(&format!("{all} --out x=x.txt --out y=y.txt --out y=y.txt"))
+        .well();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_never_ends_is_no_kernel_and_no_data() {
+    let folder = Folder::new(&[]);
+    folder
+        .run("run /dev/zero --range 8")
+        .badly(1, &["/dev/zero", "268435456 bytes"]);
+    let folder = self::folder();
+    folder
+        .run(&format!(
+            "{RUN} --value a=1 --bind x=/dev/zero --bind y=ones"
+        ))
+        .badly(1, &["/dev/zero", "`x`", "random:SEED"]);
+}
+
+#[test]
+fn a_tolerance_that_is_no_part_is_refused() {
+    let folder = folder();
+    for option in ["--tolerance", "--apart"] {
+        for part in ["nan", "-1", "inf", "much"] {
+            let ended = folder.run(&format!("check saxpy.wgsl {option}={part}"));
+            ended.badly(2, &[option, part, "number"]);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_setting_that_is_no_text_is_refused_and_a_path_needs_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones --report none");
+    let run = |setting: &str, value: &OsStr| {
+        let output = folder.command(&all).env(setting, value).output();
+        program::Ended::new(setting, &output.expect("it can be started"))
+    };
+    let no_text = OsStr::from_bytes(b"cpu\xff");
+    for setting in [
+        "DIVVY_DEVICES",
+        "DIVVY_SPLIT",
+        "DIVVY_SIMD",
+        "DIVVY_CHECKED",
+    ] {
+        run(setting, no_text).badly(2, &[setting, "UTF-8"]);
+    }
+    let path = folder.path("").join(no_text);
+    run("DIVVY_PROFILE_DIR", path.as_os_str()).well();
+    assert!(path.join("profile.json").is_file(), "{}", path.display());
 }

@@ -6,6 +6,7 @@ use divvy::device::DeviceKind;
 use divvy::device::gpu::find_gpus;
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -22,7 +23,7 @@ pub struct Example {
 
 struct Number {
     default: usize,
-    least: usize,
+    allowed: RangeInclusive<usize>,
     about: &'static str,
 }
 
@@ -54,11 +55,16 @@ impl Example {
         }
     }
 
-    /// `--size`, at least `least`; `about` says of what.
-    pub fn size(mut self, default: usize, least: usize, about: &'static str) -> Self {
+    /// `--size`, and which there may be: `about` says of what.
+    pub fn size(
+        mut self,
+        default: usize,
+        allowed: RangeInclusive<usize>,
+        about: &'static str,
+    ) -> Self {
         self.size = Some(Number {
             default,
-            least,
+            allowed,
             about,
         });
         self
@@ -68,7 +74,7 @@ impl Example {
     pub fn steps(mut self, default: usize, about: &'static str) -> Self {
         self.steps = Some(Number {
             default,
-            least: 1,
+            allowed: 1..=1 << 24,
             about,
         });
         self
@@ -233,8 +239,9 @@ fn number(
         return Ok(0);
     };
     let value = value(arguments, name)?.unwrap_or(number.default);
-    if value < number.least {
-        return Err(format!("{name} {value}: it takes at least {}", number.least).into());
+    let (least, most) = (number.allowed.start(), number.allowed.end());
+    if !number.allowed.contains(&value) {
+        return Err(format!("{name} {value}: it takes at least {least} and at most {most}").into());
     }
     Ok(value)
 }

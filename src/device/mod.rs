@@ -225,6 +225,22 @@ pub struct Timing {
     pub is_estimate: bool,
 }
 
+impl Timing {
+    /// What of it can be true. Of a time that no clock shows, as NaN or less than none, nothing is learned.
+    pub(crate) fn believed(self) -> Self {
+        // Rates of times beyond these, and sums of them, would leave the numbers that there are.
+        let is_shown = |seconds: f64| seconds == 0.0 || (1e-12..=1e12).contains(&seconds);
+        let or_none = |seconds: f64| if is_shown(seconds) { seconds } else { 0.0 };
+        Self {
+            seconds: or_none(self.seconds),
+            overhead_seconds: or_none(self.overhead_seconds),
+            is_estimate: self.is_estimate
+                || !is_shown(self.seconds)
+                || !is_shown(self.overhead_seconds),
+        }
+    }
+}
+
 /// Why a device did not do what it was told.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

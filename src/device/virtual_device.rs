@@ -184,7 +184,10 @@ impl VirtualDevice {
     /// Waits until a task that began at `start` has taken the time of the script, and says how long it took; `start` is
     /// when the next one begins.
     fn keep(&self, mut timing: Timing, start: &mut Instant) -> Timing {
-        let due = *start + Duration::from_secs_f64(timing.seconds + timing.overhead_seconds);
+        // A time that can't be waited for is none.
+        let takes = Duration::try_from_secs_f64(timing.seconds + timing.overhead_seconds);
+        let due = takes.ok().and_then(|takes| start.checked_add(takes));
+        let due = due.unwrap_or(*start);
         let late = Instant::now().saturating_duration_since(due);
         if late.is_zero() {
             wait_until(due);

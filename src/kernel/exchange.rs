@@ -24,16 +24,17 @@ pub(super) fn of_floats(
     reached.find_map(|one| search.exchange(one, variable))
 }
 
-struct Search<'a> {
-    module: &'a Module,
-    info: &'a ModuleInfo,
+/// Looks through the code of a module.
+pub(super) struct Search<'a> {
+    pub(super) module: &'a Module,
+    pub(super) info: &'a ModuleInfo,
 }
 
 /// A function, and what naga knows of it.
 #[derive(Clone, Copy)]
-struct Known<'a> {
-    function: &'a Function,
-    info: &'a FunctionInfo,
+pub(super) struct Known<'a> {
+    pub(super) function: &'a Function,
+    pub(super) info: &'a FunctionInfo,
 }
 
 impl<'a> Search<'a> {
@@ -52,7 +53,7 @@ impl<'a> Search<'a> {
     }
 
     /// The entry point and the functions that it reaches.
-    fn reached(&self, entry: usize) -> Vec<Known<'a>> {
+    pub(super) fn reached(&self, entry: usize) -> Vec<Known<'a>> {
         let mut reached = vec![self.entry(entry)];
         let mut called = Vec::new();
         let mut next = 0;

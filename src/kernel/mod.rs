@@ -17,6 +17,7 @@ pub mod rebase;
 mod reflect;
 mod shape;
 mod values;
+mod widening;
 
 pub use access::{Access, Combine, Pieces, Strided, Uneven, Word};
 pub use error::KernelError;
@@ -114,6 +115,26 @@ impl Facts {
     /// Bytes of the `var<workgroup>` that the entry point reaches.
     pub(crate) fn workgroup_bytes(&self) -> u64 {
         reflect::workgroup_bytes(&self.module, &self.info, self.entry_index)
+    }
+
+    /// Where the kernel first converts a whole number to a wider type of the other sign, and how to say it in two steps.
+    pub(crate) fn widens_across_signs(&self) -> Option<String> {
+        let widening::Widening { from, to, place } =
+            widening::across_signs(&self.module, &self.info, self.entry_index)?;
+        let name = |kind: naga::ScalarKind, bytes: u8| {
+            let letter = if kind == naga::ScalarKind::Sint {
+                'i'
+            } else {
+                'u'
+            };
+            format!("{letter}{}", u32::from(bytes) * 8)
+        };
+        let line = place.location(&self.source).line_number;
+        let (from, between) = (name(from.kind, from.width), name(from.kind, to.width));
+        let to = name(to.kind, to.width);
+        Some(format!(
+            "line {line} converts {from} to {to}; write {to}({between}(x)), which it gets right"
+        ))
     }
 
     /// The place of the binding of this name.

@@ -319,6 +319,9 @@ impl super::Kernel {
     /// it, so a buffer that is only read is there in full unless a pattern is declared; one that is written is there as far
     /// as the WGSL writes it, if that can be proven.
     ///
+    /// A body computes and waits for nothing: one that runs a dispatch of the runtime that calls it, or reads a buffer that
+    /// this runtime is writing, waits for itself and never ends.
+    ///
     /// ```
     /// use divvy::Kernel;
     ///

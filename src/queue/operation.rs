@@ -66,7 +66,16 @@ impl Resolved {
                 let expected = format!("a share for each device, and there are {}", names.len());
                 return Err(refused(expected));
             }
-            Policy::Fixed(shares) => Self::Fixed(shares.clone()),
+            Policy::Fixed(shares) => {
+                let sum: f64 = shares.iter().sum();
+                // Shares near the largest number there is have no sum.
+                let scale = if sum.is_finite() {
+                    1.0
+                } else {
+                    2.0_f64.powi(-64)
+                };
+                Self::Fixed(shares.iter().map(|share| share * scale).collect())
+            }
             Policy::Only(name) if name.trim().is_empty() => {
                 return Err(refused("the name of a device, as only:cpu".to_owned()));
             }

@@ -14,10 +14,11 @@ use crate::queue::{LONGEST_RUN_SECONDS, Queue, Resolved};
 use crate::split::Policy;
 use crate::trace::Recorder;
 use std::collections::HashMap;
+use std::env::{self, VarError};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, io};
 
 /// Sets a [`Runtime`] up; see [`Runtime::builder`].
 ///
@@ -160,22 +161,22 @@ impl Builder {
     /// or the profile's folder that was asked for can't be written.
     pub fn build(self) -> Result<Runtime> {
         let is_checked = is_checked(self.checked)?;
-        let policy = match (self.policy, variable("DIVVY_SPLIT")) {
+        let policy = match self.policy {
             _ if is_checked => Policy::default(),
-            (Some(policy), _) => policy,
-            (None, None) => Policy::default(),
-            (None, Some(text)) => {
+            Some(policy) => policy,
+            None => variable("DIVVY_SPLIT")?.map_or(Ok(Policy::default()), |text| {
                 text.parse()
                     .map_err(|error: crate::split::UnknownPolicy| Error::Setting {
                         setting: "DIVVY_SPLIT",
                         text,
                         expected: error.to_string(),
-                    })?
-            }
+                    })
+            })?,
         };
-        let names = self
-            .devices
-            .or_else(|| variable("DIVVY_DEVICES").filter(|_| self.own.is_empty()));
+        let names = match self.devices {
+            None if self.own.is_empty() => variable("DIVVY_DEVICES")?,
+            chosen => chosen,
+        };
         let mut devices = self.own;
         match names {
             _ if is_checked => devices = vec![Arc::new(CheckedCpu::default())],
@@ -205,9 +206,7 @@ impl Builder {
             .as_deref()
             .map(Profile::load)
             .unwrap_or_default();
-        let trace = self
-            .trace
-            .or_else(|| variable("DIVVY_TRACE").map(PathBuf::from));
+        let trace = self.trace.or_else(|| profile::path("DIVVY_TRACE"));
         let names = devices.iter().map(|device| device.info().name.clone());
         let trace = trace.map(|path| {
             let opened = Recorder::new(path.clone(), names.collect());
@@ -231,10 +230,12 @@ impl Builder {
 
 /// Whether kernels are to run checked, by the builder or else by the environment.
 fn is_checked(chosen: Option<bool>) -> Result<bool> {
-    match (chosen, variable("DIVVY_CHECKED")) {
-        (Some(chosen), _) => Ok(chosen),
-        (None, None) => Ok(false),
-        (None, Some(text)) => match text.trim() {
+    if let Some(chosen) = chosen {
+        return Ok(chosen);
+    }
+    match variable("DIVVY_CHECKED")? {
+        None => Ok(false),
+        Some(text) => match text.trim() {
             "1" => Ok(true),
             "0" => Ok(false),
             _ => Err(Error::Setting {
@@ -249,10 +250,12 @@ fn is_checked(chosen: Option<bool>) -> Result<bool> {
 /// How many seconds a run may be predicted to take, by the builder or else by the environment.
 fn longest_run(chosen: Option<Duration>) -> Result<f64> {
     let is_sound = |seconds: &f64| *seconds > 0.0;
-    let (given, text) = match (chosen, variable("DIVVY_LONGEST_RUN")) {
-        (Some(chosen), _) => (Some(chosen.as_secs_f64()), format!("{chosen:?}")),
-        (None, None) => return Ok(LONGEST_RUN_SECONDS),
-        (None, Some(text)) => (text.trim().parse().ok(), text),
+    let (given, text) = match chosen {
+        Some(chosen) => (Some(chosen.as_secs_f64()), format!("{chosen:?}")),
+        None => match variable("DIVVY_LONGEST_RUN")? {
+            None => return Ok(LONGEST_RUN_SECONDS),
+            Some(text) => (text.trim().parse().ok(), text),
+        },
     };
     given.filter(is_sound).ok_or_else(|| Error::Setting {
         setting: "longest run",
@@ -275,8 +278,17 @@ fn unwritable(
     }
 }
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|text| !text.trim().is_empty())
+/// What an environment variable says, if it says anything.
+fn variable(setting: &'static str) -> Result<Option<String>> {
+    match env::var(setting) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(text)) => Err(Error::Setting {
+            setting,
+            text: text.to_string_lossy().into_owned(),
+            expected: "it is to be text in UTF-8".to_owned(),
+        }),
+    }
 }
 
 /// What is used when nothing is asked for: the CPU, and every GPU that doesn't run on its cores.
@@ -374,7 +386,7 @@ impl Chosen {
 
 /// Whether what `DIVVY_SIMD` asks for is known.
 fn check_simd() -> Result<()> {
-    let Some(text) = variable("DIVVY_SIMD") else {
+    let Some(text) = variable("DIVVY_SIMD")? else {
         return Ok(());
     };
     if Level::NAMES.iter().any(|(name, _)| *name == text) {

@@ -14,6 +14,7 @@ pub use builder::Builder;
 pub use dispatch::{DispatchBuilder, Event};
 pub use raw::RawBuffer;
 
+use crate::buffer::OutOfHostMemory;
 use crate::device::DeviceInfo;
 use crate::error::Result;
 use crate::kernel::Kernel;
@@ -121,7 +122,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// If a device that held some of them was lost or the work that computed them failed.
+    /// If a device that held some of them was lost, the work that computed them failed, or the host's memory is full.
     pub fn read<T: Pod>(&self, buffer: &Buffer<T>) -> Result<Vec<T>> {
         self.read_range(buffer, 0..buffer.len())
     }
@@ -137,7 +138,7 @@ impl Runtime {
         range: std::ops::Range<usize>,
     ) -> Result<Vec<T>> {
         let span = buffer.check(&self.inner.queue, range)?;
-        let mut elements = vec![T::zeroed(); span.len() as usize];
+        let mut elements = zeroed(span.len() as usize)?;
         buffer.read(&self.inner.queue, span, &mut elements)?;
         Ok(elements)
     }
@@ -224,6 +225,18 @@ impl Inner {
             log::warn!("the profile in {} is not stored: {error}", folder.display());
         }
     }
+}
+
+/// So many zeroed elements, if the host has room for them.
+fn zeroed<T: Pod>(len: usize) -> Result<Vec<T>> {
+    let mut elements = Vec::new();
+    elements
+        .try_reserve_exact(len)
+        .map_err(|_| OutOfHostMemory {
+            bytes: (len * size_of::<T>()) as u64,
+        })?;
+    elements.resize(len, T::zeroed());
+    Ok(elements)
 }
 
 impl Drop for Inner {

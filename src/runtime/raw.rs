@@ -10,7 +10,7 @@
     reason = "copies between the user's bytes and the host's memory of a buffer"
 )]
 
-use super::Runtime;
+use super::{Runtime, zeroed};
 use crate::error::{Error, Result};
 use crate::queue::{Hold, Queue, Request};
 use crate::span::Span;
@@ -107,10 +107,12 @@ impl RawBuffer {
         if bytes == 0 || !bytes.is_multiple_of(2) {
             return Err(Error::ElementSize { type_name, bytes });
         }
-        if len
-            .checked_mul(bytes)
-            .is_none_or(|bytes| isize::try_from(bytes).is_err())
-        {
+        let is_beyond = |len: usize| {
+            let all = len.checked_mul(bytes);
+            all.is_none_or(|all| isize::try_from(all).is_err())
+        };
+        // Two of its elements may be one of the queue's, even where there is none.
+        if is_beyond(len.max(2)) {
             return Err(Error::TooLong { len, bytes });
         }
         let together = if bytes.is_multiple_of(4) { 1 } else { 2 };
@@ -209,7 +211,7 @@ impl Runtime {
     /// As [`Runtime::read`].
     pub fn read_raw(&self, buffer: &RawBuffer) -> Result<Vec<u8>> {
         let span = buffer.check(&self.inner.queue, 0..buffer.len)?;
-        let mut bytes = vec![0; buffer.len * buffer.element_bytes];
+        let mut bytes = zeroed(buffer.len * buffer.element_bytes)?;
         buffer.read(&self.inner.queue, span, &mut bytes)?;
         Ok(bytes)
     }

@@ -9,7 +9,7 @@ mod table;
 mod timeline;
 
 use crate::failure::Outcome;
-use crate::kernel::{Given, load, range};
+use crate::kernel::{Given, load, part, range};
 use crate::output::{print, tell, write_file};
 use crate::report::pretty;
 use clap::{Args, ValueHint};
@@ -54,7 +54,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAMES")]
     devices: Option<String>,
     /// Which part of the numbers may differ between devices, for a kernel that magnifies how they round
-    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = part)]
     apart: f64,
     /// How many times each is timed
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]

@@ -11,7 +11,7 @@ use crate::buffers::{Buffers, Inputs};
 use crate::compare::{Difference, TOLERANCE, difference, is_written};
 use crate::data::{Data, Slot};
 use crate::failure::{Failure, Outcome};
-use crate::kernel::{Given, KernelFile, Where, load, range};
+use crate::kernel::{Given, KernelFile, Where, load, part, range};
 use crate::output::print;
 use clap::Args;
 use divvy::device::DeviceKind;
@@ -54,10 +54,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAMES")]
     devices: Option<String>,
     /// How far floats may part, of their size; near zero, a tenth of that of the buffer's median size
-    #[arg(long, value_name = "PART", default_value_t = TOLERANCE)]
+    #[arg(long, value_name = "PART", default_value_t = TOLERANCE, value_parser = part)]
     tolerance: f64,
     /// Which part of the numbers may differ all the same, for a kernel that magnifies how devices round
-    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = part)]
     apart: f64,
 }
 

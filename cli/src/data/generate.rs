@@ -50,8 +50,13 @@ impl Generator {
         });
         let below = match (word, parts.next()) {
             ("random", Some(text)) => {
-                let below = text.parse().ok().filter(|below: &f64| *below > 0.0);
-                Some(below.ok_or_else(|| wrong("numbers are below one that is more than 0"))?)
+                let below = text
+                    .parse()
+                    .ok()
+                    .filter(|below: &f64| *below > 0.0 && below.is_finite());
+                Some(below.ok_or_else(|| {
+                    wrong("numbers are below one that is more than 0, and finite")
+                })?)
             }
             (_, Some(_)) => return Err(wrong("there is a `:` too many")),
             (_, None) => None,
@@ -129,6 +134,7 @@ mod tests {
             "random:x",
             "iota:3:4",
             "random:1:2:0",
+            "random:1:2:inf",
             "ones:1:2",
         ] {
             assert!(parsed(wrong).is_err(), "{wrong}");

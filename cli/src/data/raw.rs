@@ -6,6 +6,14 @@ use std::fs;
 use std::path::Path;
 
 pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
+    if may_never_end(path) {
+        return Err(Failure::Unfit {
+            path: path.to_owned(),
+            name: slot.name().to_owned(),
+            why: "it is a device, which may never end".to_owned(),
+            hint: "give a file or a pipe, or zeros or random:SEED",
+        });
+    }
     let bytes = fs::read(path).map_err(|source| Failure::Read {
         path: path.to_owned(),
         source,
@@ -24,4 +32,16 @@ pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
     }
     let extents = vec![slot.count(len)];
     Ok(Data { bytes, extents })
+}
+
+/// Whether it is a device such as `/dev/zero`.
+#[cfg(unix)]
+fn may_never_end(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    fs::metadata(path).is_ok_and(|found| found.file_type().is_char_device())
+}
+
+#[cfg(not(unix))]
+fn may_never_end(_: &Path) -> bool {
+    false
 }

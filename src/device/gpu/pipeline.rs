@@ -12,7 +12,7 @@ use crate::stack::deep;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wgpu::{
-    BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
+    Backend, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
     BufferBindingType, ComputePipeline, ComputePipelineDescriptor, Device, ErrorFilter, Limits,
     PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderSource,
     ShaderStages,
@@ -58,6 +58,14 @@ pub(super) fn compile(device: &Device, facts: &Facts, fold: Fold) -> Result<Pipe
 
 fn compiled(device: &Device, facts: &Facts, fold: Fold) -> Result<Pipeline, String> {
     check_limits(facts, &device.limits())?;
+    // Naga's SPIR-V extends such a number by the sign of what it becomes, not of what it is.
+    if device.adapter_info().backend == Backend::Vulkan
+        && let Some(place) = facts.widens_across_signs()
+    {
+        return Err(format!(
+            "its compiler widens whole numbers to the other sign wrongly: {place}"
+        ));
+    }
     let rebased = rebase(facts, fold);
     let mut slots: BTreeMap<u32, Vec<(u32, Source)>> = BTreeMap::new();
     for (i, binding) in facts.bindings.iter().enumerate() {
