@@ -83,6 +83,7 @@ fn planning_a_steady_stencil_on_two_devices_allocates_nothing() {
             density: &density,
             whole_missing: &whole_missing,
             recurring: &[],
+            standing: &[],
             horizon: 10.0,
             worth: 0.04,
             dead_band: 0.02,

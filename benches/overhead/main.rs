@@ -123,6 +123,7 @@ fn planning() -> Vec<Row> {
                 density: &Density::flat(),
                 whole_missing: &[],
                 recurring: &[],
+                standing: &[],
                 horizon: 1.0,
                 worth: 0.04,
                 dead_band: 0.02,

@@ -23,6 +23,8 @@ const PATIENCE: u32 = 4;
 /// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
 /// processors at work together slow each other down is for a trial to find.
 const WORTH: f64 = 0.04;
+/// The same for a dispatch that may be the only one, so that nothing will be found.
+const WORTH_ONCE: f64 = 0.08;
 /// Where predictions are off by this, a split isn't doubted: it is about to become a better one.
 const UNSETTLED: f64 = 0.15;
 /// What moving boundaries must save: as much as predictions are off by, within these bounds.
@@ -219,6 +221,8 @@ impl State {
         let mut decider = std::mem::take(&mut self.decider);
         let mut whole_missing = std::mem::take(&mut self.whole_missing);
         self.missing_whole(dispatch, &mut whole_missing);
+        let mut standing = std::mem::take(&mut self.standing);
+        self.standing_seconds(dispatch, habit.horizon.dispatches(), &mut standing);
         let missing_bytes =
             |device: usize, units: Span| self.missing_bytes(dispatch, device, units);
         chunks.clear();
@@ -236,7 +240,12 @@ impl State {
             whole_missing: &whole_missing,
             recurring: habit.horizon.recurring(),
             horizon: habit.horizon.dispatches(),
-            worth: if habit.probe.is_due() { 0.0 } else { WORTH },
+            standing: &standing,
+            worth: match (habit.horizon.is_new(), habit.probe.is_due()) {
+                (true, _) => WORTH_ONCE,
+                (false, true) => 0.0,
+                (false, false) => WORTH,
+            },
             dead_band: habit.deviation.map_or(MOST_DEAD_BAND, |deviation| {
                 deviation.clamp(LEAST_DEAD_BAND, MOST_DEAD_BAND)
             }),
@@ -245,12 +254,15 @@ impl State {
         let mut missing_bytes = missing_bytes;
         let prediction = decider.decide(&demand, estimates, &mut missing_bytes, chunks);
         let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
-        habit.probe.decided(parts > 1);
+        if !habit.horizon.is_new() {
+            habit.probe.decided(parts > 1);
+        }
         habit.horizon.goes_on();
         habit.partition.clear();
         habit.partition.extend_from_slice(chunks);
         self.decider = decider;
         self.whole_missing = whole_missing;
+        self.standing = standing;
         self.habits.insert(place(dispatch), habit);
         prediction
     }

@@ -6,8 +6,8 @@
 
 use super::choice::key;
 use super::operation::{Dispatch, Operation};
-use super::state::{Known, State};
-use crate::device::Home;
+use super::state::{Known, Member, State};
+use crate::device::{DeviceKind, Home};
 use crate::id::DeviceId;
 use crate::kernel::Access;
 use crate::plan::{Placed, Touch};
@@ -108,6 +108,45 @@ impl State {
             .missing_whole(extent, touches, element_bytes, bytes);
         if bytes.iter().all(|bytes| *bytes == 0) {
             bytes.clear();
+        }
+    }
+
+    /// For each device, the seconds that it takes for any chunk of the dispatch besides: for private copies, and over so many
+    /// dispatches for memory of its own that it has to be given. None if no device takes any.
+    pub(super) fn standing_seconds(
+        &self,
+        dispatch: &Dispatch,
+        dispatches: f64,
+        seconds: &mut Vec<f64>,
+    ) {
+        let of = |(device, member): (usize, &Member)| {
+            if member.info.home == Home::Host {
+                return 0.0;
+            }
+            let is_gpu = matches!(member.info.kind, DeviceKind::Gpu | DeviceKind::SoftwareGpu);
+            let mut bytes = 0.0;
+            for (i, touch) in dispatch.touches.iter().enumerate() {
+                let Some(buffer) = self.buffers.get(&touch.buffer) else {
+                    continue;
+                };
+                let whole = (buffer.committed.len() * buffer.element_bytes) as f64;
+                let is_first = |touch: &Touch| touch.buffer != dispatch.touches[i].buffer;
+                if touch.accumulates() {
+                    // It is filled, and comes home.
+                    bytes += 2.0 * whole;
+                } else if is_gpu
+                    && !buffer.in_use[device]
+                    && dispatch.touches[..i].iter().all(is_first)
+                {
+                    bytes += whole / dispatches;
+                }
+            }
+            bytes / self.estimates[device].estimate.bytes_per_second
+        };
+        seconds.clear();
+        seconds.extend(self.members.iter().enumerate().map(of));
+        if seconds.iter().all(|seconds| *seconds == 0.0) {
+            seconds.clear();
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Registered {
     pub(super) element_bytes: u64,
     pub(super) type_name: &'static str,
     pub(super) committed: Coherence,
+    /// Which devices have run something with it, and so have memory for it.
+    pub(super) in_use: Vec<bool>,
     /// What spoiled elements of it, for the error of whoever needs them.
     pub(super) cause: Option<String>,
 }
@@ -95,6 +97,8 @@ pub(crate) struct State {
     pub(super) decider: Decider,
     pub(super) estimates: Vec<Known>,
     pub(super) whole_missing: Vec<u64>,
+    /// For each device, seconds that any chunk takes besides; empty where none takes any.
+    pub(super) standing: Vec<f64>,
     pub(super) recovering: bool,
     pub(super) next_operation: u64,
     pub(super) next_buffer: u64,
@@ -132,6 +136,7 @@ impl State {
             decider: Decider::default(),
             estimates: Vec::new(),
             whole_missing: Vec::new(),
+            standing: Vec::new(),
             recovering: false,
             next_operation: 1,
             next_buffer: 1,
@@ -157,6 +162,7 @@ impl State {
             element_bytes,
             type_name,
             committed,
+            in_use: vec![false; self.members.len()],
             cause: None,
         };
         self.buffers.insert(id, registered);

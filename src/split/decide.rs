@@ -46,6 +46,8 @@ pub struct Demand<'a> {
     pub whole_missing: &'a [u64],
     /// For each device, the bytes for each unit that it has to be sent at every dispatch; empty where nobody has to.
     pub recurring: &'a [f64],
+    /// For each device, seconds that any chunk takes besides; empty where none takes any.
+    pub standing: &'a [f64],
     /// Over how many dispatches the rest of what moves is of use: what moving it costs is shared among them.
     pub horizon: f64,
     /// What a split must save against the best device alone to be worth it, as a part of that.
@@ -103,11 +105,18 @@ impl Scales<'_> {
         bytes / self.estimates[device].bytes_per_second
     }
 
+    fn standing_seconds(&self, device: usize) -> f64 {
+        self.demand.standing.get(device).copied().unwrap_or(0.0)
+    }
+
     fn cost(&mut self, chunks: &[Span]) -> Cost {
         let mut cost = Cost::default();
         for (device, chunk) in chunks.iter().enumerate() {
             let steady = self.steady_seconds(device, *chunk);
-            let seconds = steady + self.copy_seconds(device, *chunk);
+            let mut seconds = steady + self.copy_seconds(device, *chunk);
+            if !chunk.is_empty() {
+                seconds += self.standing_seconds(device);
+            }
             cost.steady_seconds = cost.steady_seconds.max(steady);
             cost.seconds = cost.seconds.max(seconds);
         }
@@ -123,7 +132,8 @@ impl Scales<'_> {
                 continue;
             }
             let steady_seconds = self.steady_seconds(device, whole);
-            let seconds = steady_seconds + self.copy_seconds(device, whole);
+            let seconds =
+                steady_seconds + self.copy_seconds(device, whole) + self.standing_seconds(device);
             if best.is_none_or(|(_, best)| seconds < best.seconds) {
                 let cost = Cost {
                     seconds,
@@ -256,13 +266,20 @@ impl Decider {
             ..
         } = *scales.demand;
         self.candidates.clear();
-        let candidate = |(estimate, extra): (&Estimate, &f64)| Candidate {
-            fixed_seconds: estimate.overhead_seconds,
+        let standing = (0..scales.estimates.len()).map(|device| scales.standing_seconds(device));
+        let candidate = |((estimate, extra), standing): ((&Estimate, &f64), f64)| Candidate {
+            fixed_seconds: estimate.overhead_seconds + standing,
             // A device that sits out has no rate: infinite seconds for a unit.
             seconds_per_item: estimate.units_per_second.recip() + extra,
         };
-        self.candidates
-            .extend(scales.estimates.iter().zip(&self.extra).map(candidate));
+        self.candidates.extend(
+            scales
+                .estimates
+                .iter()
+                .zip(&self.extra)
+                .zip(standing)
+                .map(candidate),
+        );
         let level = water_fill(
             extent as f64,
             &self.candidates,
@@ -342,6 +359,7 @@ mod tests {
             density: FLAT,
             whole_missing: &[],
             recurring: &[],
+            standing: &[],
             horizon: 1.0,
             worth: 0.04,
             dead_band: 0.02,

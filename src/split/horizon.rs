@@ -45,6 +45,12 @@ impl Horizon {
         self.seen += 1;
     }
 
+    /// Whether there was no dispatch yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.seen == 0
+    }
+
     /// Over how many dispatches the cost of what is sent once is shared.
     #[must_use]
     pub fn dispatches(&self) -> f64 {
