@@ -110,7 +110,7 @@ impl Printer<'_> {
         self.line("atomicAdd(&own[m], m); atomicAdd(&sums[0], 1u);");
         if program.uses_wide {
             self.line(
-                "atomicAdd(&wide[0], joined(m, 1u)); atomicMax(&wide_own[m], i64(m) << 31u);",
+                "atomicAdd(&wide[0], joined(m, 1u)); atomicMax(&wide_own[m], i64(u64(m)) << 31u);",
             );
         }
         self.items(&program.items);
@@ -353,7 +353,7 @@ impl Printer<'_> {
                 let (me, by) = (self.builtin(Builtin::Me), self.expr(by));
                 let value = self.joined(value);
                 self.line(&format!(
-                    "let v{id} = mixed(u64(exchange({me}, i64({by}) & 1li, i64({value}))));"
+                    "let v{id} = mixed(u64(exchange({me}, i64(u64({by})) & 1li, i64({value}))));"
                 ));
             }
             Stmt::Tally(op, value) => {
