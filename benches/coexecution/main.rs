@@ -29,9 +29,10 @@
 //! `S_max`; *settled* the same, of `repeated` once everything is learned. *Balance* is the least over the most time that
 //! devices were busy. *Regret* is the split's time over the least with fixed shares, of which some twenty are tried, and the
 //! best three again, in turn with the split: of two devices every twentieth, of three those of a model that knows the
-//! scripts and others near them. *Over model* is it over what that model says, which no split falls below. *Whole* counts iterations that one device did alone. *Overhead* is what the best device alone takes over
-//! its script, or a GPU over the same in plain wgpu. *Moved* are bytes copied between memories in an iteration
-//! (`repeated`: the median of the later half), without reading the answer.
+//! scripts and others near them. *Over model* is it over what that model says, which no split falls below. *Whole* counts
+//! iterations that one device did alone. *Overhead* is what the best device alone takes over its script, or a GPU over the same in
+//! plain wgpu. *Moved* are bytes copied between memories in an iteration (`repeated`: the median of the later half), without
+//! reading the answer.
 
 #[path = "../workload/answers.rs"]
 mod answers;

@@ -90,12 +90,7 @@ impl Bench<'_> {
         let Some(model) = self.model(before) else {
             return Vec::new();
         };
-        let (_, chunks) = model.optimum();
-        let extent = self.workload.extent() as f64;
-        let best: Vec<f64> = chunks
-            .iter()
-            .map(|chunk| chunk.len() as f64 / extent)
-            .collect();
+        let best = model.shares();
         let mut tried = vec![best.clone()];
         let pairs = (1..best.len()).flat_map(|to| (0..to).map(move |from| (from, to)));
         for (from, to) in pairs {

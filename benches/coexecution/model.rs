@@ -235,6 +235,16 @@ impl Model<'_> {
         (high, best)
     }
 
+    /// The shares of that partition.
+    pub fn shares(&self) -> Vec<f64> {
+        let extent = self.workload.extent() as f64;
+        let (_, chunks) = self.optimum();
+        chunks
+            .iter()
+            .map(|chunk| chunk.len() as f64 / extent)
+            .collect()
+    }
+
     /// Chunks with which no device takes longer than so many seconds, if there are any: as much as it can for each device
     /// in turn.
     fn within(&self, seconds: f64) -> Option<Vec<Range<usize>>> {

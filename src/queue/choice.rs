@@ -126,7 +126,6 @@ impl State {
             Resolved::Measured if self.is_known(dispatch) => {
                 let expected = self.decide(dispatch, &mut chunks);
                 prediction = Some(expected);
-                let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
                 let speedup = expected.best_single_seconds / expected.seconds;
                 let is_settled = self.deviation(dispatch) < UNSETTLED;
                 let change = if is_settled {
@@ -135,7 +134,7 @@ impl State {
                     f64::INFINITY
                 };
                 let habit = self.habits.entry(place(dispatch)).or_default();
-                if parts > 1 && habit.trial.prefers_alone(speedup, change) {
+                if is_split(&chunks) && habit.trial.prefers_alone(speedup, change) {
                     habit.was_followed = false;
                     single(expected.best_single, extent, &mut chunks);
                 }
@@ -253,9 +252,8 @@ impl State {
         let estimates = self.estimates.iter().map(|known| known.estimate);
         let mut missing_bytes = missing_bytes;
         let prediction = decider.decide(&demand, estimates, &mut missing_bytes, chunks);
-        let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
         if !habit.horizon.is_new() {
-            habit.probe.decided(parts > 1);
+            habit.probe.decided(is_split(chunks));
         }
         habit.horizon.goes_on();
         habit.partition.clear();
@@ -325,6 +323,11 @@ pub(super) fn key(dispatch: &Dispatch) -> Key {
 /// What a repeated dispatch is known by.
 pub(super) fn place(dispatch: &Dispatch) -> (u128, Range) {
     (dispatch.facts.key, dispatch.chunk.range)
+}
+
+/// Whether more than one device has a chunk.
+fn is_split(chunks: &[Span]) -> bool {
+    chunks.iter().filter(|chunk| !chunk.is_empty()).count() > 1
 }
 
 /// Places the whole range on one device.

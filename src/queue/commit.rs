@@ -111,7 +111,6 @@ impl State {
         self.finish_if_done(command.operation);
     }
 
-    /// What a chunk wrote in its device's memory is the newest now.
     /// Notes that a device has memory for all that an operation touches.
     fn note_use(&mut self, operation: &Operation, device: usize) {
         let Request::Dispatch(dispatch) = &operation.request else {
@@ -124,6 +123,7 @@ impl State {
         }
     }
 
+    /// What a chunk wrote in its device's memory is the newest now.
     fn commit_writes(
         &mut self,
         operation: &Operation,

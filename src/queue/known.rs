@@ -130,13 +130,13 @@ impl State {
                     continue;
                 };
                 let whole = (buffer.committed.len() * buffer.element_bytes) as f64;
-                let is_first = |touch: &Touch| touch.buffer != dispatch.touches[i].buffer;
+                let mut before = dispatch.touches[..i].iter();
                 if touch.accumulates() {
                     // It is filled, and comes home.
                     bytes += 2.0 * whole;
                 } else if is_gpu
                     && !buffer.in_use[device]
-                    && dispatch.touches[..i].iter().all(is_first)
+                    && before.all(|other| other.buffer != touch.buffer)
                 {
                     bytes += whole / dispatches;
                 }

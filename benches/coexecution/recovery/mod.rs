@@ -7,11 +7,10 @@ use super::machine::{Devices, Machine};
 use super::model::{Before, Costs, Model};
 use super::recovery_table::Recovery;
 use super::row::median;
-use super::session::{self, Data, Session};
+use super::session::{self, Session};
 use super::turns::timed;
 use super::workloads::Workload;
 use divvy::Policy;
-use std::path::Path;
 
 /// What counts as near: this much over the best fixed shares.
 const NEAR: f64 = 1.05;
@@ -58,13 +57,7 @@ pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) ->
             patterns: &patterns,
             before: Before::Settled,
         };
-        let shares = model
-            .optimum()
-            .1
-            .iter()
-            .map(|chunk| chunk.len() as f64)
-            .collect();
-        let fixed = Policy::Fixed(shares);
+        let fixed = Policy::Fixed(model.shares());
         let session = Session::new(&after, Devices::All, None, workload);
         let mut data = session.data();
         let best = (0..DISPATCHES).map(|_| timed(|| drop(data.iterate(Some(&fixed)))));
@@ -73,13 +66,11 @@ pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) ->
             Wrong::Profile(multiple) => {
                 let folder = tempfile::tempdir().expect("a folder");
                 let other = setup(&machine.with_speed(0, multiple));
-                run(
-                    &Session::new(&other, Devices::All, Some(folder.path()), workload),
-                    0,
-                );
-                let believing: &Path = folder.path();
-                let session = Session::new(&after, Devices::All, Some(believing), workload);
-                run(&session, DISPATCHES)
+                let in_folder =
+                    |setup| Session::new(setup, Devices::All, Some(folder.path()), workload);
+                // It writes what it believes when it goes.
+                run(&in_folder(&other), DISPATCHES);
+                run(&in_folder(&after), DISPATCHES)
             }
             Wrong::Change(multiple) => {
                 let mut changing = setup(machine);
@@ -110,11 +101,9 @@ pub fn measure(machine: &Machine, workload: &Workload, scripted_seconds: f64) ->
     ALL.into_iter().map(of).collect()
 }
 
-/// Seconds of so many dispatches, after some more for a profile to be written.
+/// Seconds of so many dispatches.
 fn run(session: &Session<'_>, dispatches: usize) -> Vec<f64> {
-    let mut data: Data<'_> = session.data();
-    let first = if dispatches == 0 { DISPATCHES } else { 0 };
-    (0..first).for_each(|_| drop(data.iterate(None)));
+    let mut data = session.data();
     (0..dispatches)
         .map(|_| timed(|| drop(data.iterate(None))))
         .collect()

@@ -13,7 +13,7 @@ use iced_x86::{Code as X86, MemoryOperand, Register};
 use std::collections::HashSet;
 
 /// How far ahead of its loads what is bound is asked for. A block is short and the next one begins elsewhere, so that the
-/// processor's own prediction starts late; half as far and less gained less when it was measured.
+/// processor's own prediction starts late; half as far gained as much when it was measured, and less than that less.
 const BYTES_AHEAD: i64 = 2048;
 
 /// Where words are stored.
