@@ -18,21 +18,14 @@ struct Group {
     most: u32,
 }
 
-const NOBODY: Group = Group {
-    count: 0,
-    sum: 0,
-    least: u32::MAX,
-    most: 0,
-};
-
 fn main() -> Outcome {
     let about =
         "select store, count(*), sum(cents), min(cents), max(cents) from sales group by store";
-    let example = Example::new("analytics", about)
+    let mut show = Example::new("analytics", about)
         .size(1 << 24, 1..=1 << 28, "rows of the table")
         .steps(8, "how often the query is run")
-        .seed(1);
-    let mut show = example.open()?;
+        .seed(1)
+        .open()?;
     let (runtime, size) = (show.runtime.clone(), show.options.size);
     let kernel = Kernel::from_wgsl(include_str!("../shaders/analytics.wgsl"))?;
 
@@ -44,10 +37,8 @@ fn main() -> Outcome {
     let cents: Vec<u32> = (0..size).map(cents).collect();
     let (keys, values) = (runtime.buffer_from(&stores)?, runtime.buffer_from(&cents)?);
     let totals = runtime.buffer::<u32>(3 * STORES)?;
-    let (least, most) = (
-        runtime.buffer::<u32>(STORES)?,
-        runtime.buffer::<u32>(STORES)?,
-    );
+    let least = runtime.buffer::<u32>(STORES)?;
+    let most = runtime.buffer::<u32>(STORES)?;
 
     for _ in show.steps() {
         runtime.write(&totals, &[0; 3 * STORES])?;
@@ -59,17 +50,11 @@ fn main() -> Outcome {
         show.submit(dispatch.bind("most", &most))?;
     }
     show.wait()?;
-    let rows = (size * show.options.steps) as f64;
-    show.number(
-        "million rows a second",
-        (rows / show.seconds() / 1e6).round(),
-    );
+    let rate = (size * show.options.steps) as f64 / show.seconds();
+    show.number("million rows a second", (rate / 1e6).round());
 
-    let (totals, least, most) = (
-        runtime.read(&totals)?,
-        runtime.read(&least)?,
-        runtime.read(&most)?,
-    );
+    let totals = runtime.read(&totals)?;
+    let (least, most) = (runtime.read(&least)?, runtime.read(&most)?);
     let group = |store: usize| {
         let [count, low, high] = [0, 1, 2].map(|part| u64::from(totals[3 * store + part]));
         Group {
@@ -94,7 +79,13 @@ fn main() -> Outcome {
             money(group.sum) / group.count.max(1) as f64
         ));
     }
-    let mut expected = [NOBODY; STORES];
+    let nobody = Group {
+        count: 0,
+        sum: 0,
+        least: u32::MAX,
+        most: 0,
+    };
+    let mut expected = [nobody; STORES];
     for (&store, &cents) in stores.iter().zip(&cents) {
         let group = &mut expected[store as usize];
         group.count += 1;
@@ -102,10 +93,8 @@ fn main() -> Outcome {
         group.least = group.least.min(cents);
         group.most = group.most.max(cents);
     }
-    show.check(
-        "each group is what a loop over the rows finds",
-        found == expected,
-    );
+    let rule = "each group is what a loop over the rows finds";
+    show.check(rule, found == expected);
     let rows = found.iter().map(|group| group.count).sum::<u64>();
     show.check("each row is counted once", rows == size as u64);
     show.end()

@@ -33,9 +33,9 @@ fn main() -> Outcome {
         .open()?;
     let (runtime, diameter) = (show.runtime.clone(), show.options.size as f32);
     let source = Kernel::from_wgsl(include_str!("../shaders/fluid.wgsl"))?;
-    let [begin, step, push, turn] = ["begin", "stream_and_collide", "push_cylinder", "turning"]
-        .map(|entry| source.clone().entry(entry));
-    let (begin, step, push, turn) = (begin?, step?, push?, turn?);
+    let kernel = |entry: &str| source.clone().entry(entry);
+    let (begin, step) = (kernel("begin")?, kernel("stream_and_collide")?);
+    let (push, turn) = (kernel("push_cylinder")?, kernel("turning")?);
     let (width, height) = (18 * show.options.size, (4.1 * diameter).round() as usize);
     // Relaxation times less a half: of the even parts by the viscosity, and 3/16 over it of the odd ones.
     let even = 3.0 * SPEED * diameter / 100.0;
@@ -47,15 +47,14 @@ fn main() -> Outcome {
         even: 1.0 / (even + 0.5),
         odd: 1.0 / (3.0 / 16.0 / even + 0.5),
     };
-    let [a, b] = [(); 2].map(|()| runtime.buffer::<f32>(9 * width * height));
-    let (a, b) = (a?, b?);
+    let a = runtime.buffer::<f32>(9 * width * height)?;
+    let b = runtime.buffer::<f32>(9 * width * height)?;
     let (mut old, mut next) = (&a, &b);
     let gained = runtime.buffer::<f32>(2 * height)?;
     let (pushes, turns) = (runtime.buffer(height)?, runtime.buffer(width * height)?);
     let of = |kernel| {
-        runtime
-            .dispatch(kernel, [width, height])
-            .value("channel", channel)
+        let dispatch = runtime.dispatch(kernel, [width, height]);
+        dispatch.value("channel", channel)
     };
     let picture = |old| -> Outcome<Picture> {
         of(&turn).bind("old", old).bind("turn", &turns).run()?;
@@ -67,12 +66,8 @@ fn main() -> Outcome {
     let mut forces: Vec<[f32; 2]> = Vec::new();
     for i in show.steps() {
         show.frame(i, || picture(old))?;
-        show.submit(
-            of(&step)
-                .bind("old", old)
-                .bind("next", next)
-                .bind("gained", &gained),
-        )?;
+        let dispatch = of(&step).bind("old", old).bind("next", next);
+        show.submit(dispatch.bind("gained", &gained))?;
         std::mem::swap(&mut old, &mut next);
         if i % EVERY == EVERY - 1 {
             let dispatch = runtime.dispatch(&push, height).value("channel", channel);
@@ -86,11 +81,8 @@ fn main() -> Outcome {
     // Sums of single precision, one a step, lose that much.
     let kept = sum(&runtime.read(old)?) - start - sum(&runtime.read(&gained)?);
     let through = f64::from(SPEED) * (height * show.options.steps) as f64;
-    show.within(
-        "mass from nowhere, of what passed through",
-        kept.abs() / through,
-        1e-4,
-    );
+    let kept = kept.abs() / through;
+    show.within("mass from nowhere, of what passed through", kept, 1e-4);
     if show.options.steps >= 400 * show.options.size {
         let period = period(&forces[forces.len() / 2..]).unwrap_or(f64::NAN);
         let strouhal = f64::from(diameter / SPEED) / period;
@@ -125,10 +117,9 @@ fn draw(turns: &[f32], width: usize, diameter: f32) -> Picture {
     Picture::between(turns, width, zoom, |turn, x, y| {
         let [x, y] = [x, y].map(|at| at - 2.0 * diameter);
         let around = x.hypot(y) - diameter / 2.0;
-        if around < 0.0 {
-            grey(0.6 - 0.02 * around)
-        } else {
-            mix(TIDE, 0.5 + 0.5 * (16.0 * turn).tanh())
+        match around < 0.0 {
+            true => grey(0.6 - 0.02 * around),
+            false => mix(TIDE, 0.5 + 0.5 * (16.0 * turn).tanh()),
         }
     })
 }

@@ -3,7 +3,7 @@
 mod show;
 
 use divvy::Kernel;
-use show::{DUSK, Example, Outcome, Picture, Show, mix};
+use show::{DUSK, Example, Outcome, Picture, Show, around, mix};
 
 /// Columns and rows.
 type Board = [usize; 2];
@@ -78,16 +78,13 @@ fn live(
 }
 
 /// A generation, cell by cell.
-fn generation([width, height]: Board, cells: &[i32]) -> Vec<i32> {
+fn generation(board: Board, cells: &[i32]) -> Vec<i32> {
     let next = |i: usize| {
-        let around = (0..9).map(|k| {
-            let (x, y) = (
-                i % width + width + k % 3 - 1,
-                i / width + height + k / 3 - 1,
-            );
-            cells[y % height * width + x % width]
-        });
-        match (cells[i] > 0, around.filter(|cell| *cell > 0).count()) {
+        let lives = |place: &usize| cells[*place] > 0;
+        match (
+            lives(&i),
+            around(board, i).iter().filter(|place| lives(place)).count(),
+        ) {
             (true, 3 | 4) => cells[i] + 1,
             (false, 3) => 1,
             (true, _) => -1,

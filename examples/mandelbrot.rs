@@ -65,8 +65,8 @@ fn main() -> Outcome {
             pixel: pixel as f32,
         };
         let dispatch = runtime.dispatch(&zoom, [width, height]).value("view", view);
-        let dispatch = dispatch.bind("orbit", &points);
-        show.submit(dispatch.bind("steps", &counts).bind("smoothed", &smoothed))?;
+        let dispatch = dispatch.bind("orbit", &points).bind("steps", &counts);
+        show.submit(dispatch.bind("smoothed", &smoothed))?;
         show.frame(step, picture)?;
     }
     show.wait()?;
@@ -86,17 +86,12 @@ fn main() -> Outcome {
     };
     let some = || (0..counts.len()).step_by((counts.len() / 2000).max(1));
     let wrong = some().filter(is_wrong).count() as f64 / some().count() as f64;
-    show.within(
-        "part of the pixels that no point of theirs agrees with",
-        wrong,
-        0.03,
-    );
+    let rule = "part of the pixels that no point of theirs agrees with";
+    show.within(rule, wrong, 0.03);
     let inside = counts.iter().filter(|count| **count == limit).count();
     show.number("points that never leave", inside);
-    show.number(
-        "steps a point",
-        counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len() as f64,
-    );
+    let mean = counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len() as f64;
+    show.number("steps a point", mean.round());
     show.picture(picture()?)?;
     show.end()
 }
@@ -114,15 +109,9 @@ fn leaves(c: [f64; 2], limit: u32) -> u32 {
 }
 
 fn draw(smoothed: &[f32], width: usize, limit: u32) -> Picture {
-    let least = smoothed
-        .iter()
-        .copied()
-        .fold(f32::INFINITY, f32::min)
-        .max(1.0);
-    Picture::of(smoothed, width, |steps| {
-        if steps >= limit as f32 {
-            return [0.0, 0.0, 0.02];
-        }
-        mix(SEA, (1.6 * (steps / least).ln() + 0.05).fract())
+    let least = smoothed.iter().copied().fold(f32::INFINITY, f32::min);
+    Picture::of(smoothed, width, |steps| match steps < limit as f32 {
+        true => mix(SEA, (1.6 * (steps / least.max(1.0)).ln() + 0.05).fract()),
+        false => [0.0, 0.0, 0.02],
     })
 }

@@ -3,7 +3,7 @@
 mod show;
 
 use divvy::Kernel;
-use show::{Colour, Example, Outcome, Picture, Show, mix};
+use show::{Colour, Example, Outcome, Picture, Show, around, mix};
 
 /// Columns and rows.
 type Dish = [usize; 2];
@@ -26,11 +26,7 @@ const INK: &[Colour] = &[
 fn main() -> Outcome {
     let about = "Patterns grow out of drops in a dish where two substances react.";
     let mut show = Example::new("reaction", about)
-        .size(
-            400,
-            16..=16_384,
-            "columns, with three quarters as many rows",
-        )
+        .size(400, 16..=16_384, "columns, three quarters as many rows")
         .steps(10_000, "time steps")
         .seed(1)
         .draws(1.0) // devices round differently, and patterns take that up slowly
@@ -68,18 +64,15 @@ fn grow(
     steps: impl Iterator<Item = usize>,
 ) -> Outcome<Substances> {
     let runtime = show.runtime.clone();
-    let [mut u, mut u_next] = [
+    let (mut u, mut v) = (
         runtime.buffer_from(&start[0])?,
-        runtime.buffer(dish[0] * dish[1])?,
-    ];
-    let [mut v, mut v_next] = [
         runtime.buffer_from(&start[1])?,
-        runtime.buffer(dish[0] * dish[1])?,
-    ];
+    );
+    let (mut u_next, mut v_next) = (runtime.buffer(u.len())?, runtime.buffer(v.len())?);
     for step in steps {
         show.frame(step, || Ok(draw(&runtime.read(&v)?, dish[0])))?;
-        let dispatch = runtime.dispatch(kernel, dish);
-        let dispatch = dispatch.value("dish", dish.map(|side| side as u32));
+        let sides = dish.map(|side| side as u32);
+        let dispatch = runtime.dispatch(kernel, dish).value("dish", sides);
         let dispatch = dispatch.bind("u", &u).bind("v", &v);
         show.submit(dispatch.bind("u_next", &u_next).bind("v_next", &v_next))?;
         std::mem::swap(&mut u, &mut u_next);
@@ -104,19 +97,13 @@ fn drops([width, height]: Dish, seed: u64) -> Substances {
 }
 
 /// A step as the kernel does it.
-fn react([width, height]: Dish, [u, v]: &Substances) -> Substances {
+fn react(dish: Dish, [u, v]: &Substances) -> Substances {
     let weights = [0.05, 0.2, 0.05, 0.2, -1.0, 0.2, 0.05, 0.2, 0.05];
-    let middle = 0.5 * width as f32;
+    let (width, middle) = (dish[0], 0.5 * dish[0] as f32);
     let next = |i: usize| {
         let spread = |of: &[f32]| -> f32 {
-            let parts = weights.iter().enumerate().map(|(k, weight)| {
-                let (x, y) = (
-                    i % width + width + k % 3 - 1,
-                    i / width + height + k / 3 - 1,
-                );
-                weight * of[y % height * width + x % width]
-            });
-            parts.sum()
+            let parts = around(dish, i).into_iter().zip(weights);
+            parts.map(|(place, weight)| weight * of[place]).sum()
         };
         let reacts = u[i] * v[i] * v[i];
         let feed = FEED + RANGE * (((i % width) as f32 - middle).abs() / middle - 0.5);
@@ -124,7 +111,7 @@ fn react([width, height]: Dish, [u, v]: &Substances) -> Substances {
         let gain_v = 0.5 * spread(v) + reacts - (feed + DECAY) * v[i];
         (u[i] + gain_u, v[i] + gain_v)
     };
-    let (u, v) = (0..width * height).map(next).unzip();
+    let (u, v) = (0..u.len()).map(next).unzip();
     [u, v]
 }
 

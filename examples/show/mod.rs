@@ -7,6 +7,7 @@ mod colour;
 mod options;
 mod outcome;
 mod picture;
+mod torus;
 
 #[allow(unused_imports, reason = "each example uses a part of it")]
 pub use colour::{Colour, DUSK, TIDE, grey, mix};
@@ -16,6 +17,8 @@ pub use outcome::Show;
 pub use picture::Picture;
 use std::error::Error;
 use std::fmt;
+#[allow(unused_imports, reason = "each example uses a part of it")]
+pub use torus::around;
 
 pub type Outcome<T = ()> = Result<T, Failed>;
 

@@ -1,38 +1,28 @@
 //! Millions of payments settled at once: integer sums with atomics that come out the same in whatever order.
 
+mod reference;
+#[path = "../show/mod.rs"]
 mod show;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Zeroable;
 use divvy::Kernel;
+use reference::{Payment, WINDOWS, one_after_another};
 use show::{Example, Outcome};
 
-const WINDOWS: usize = 16;
 /// Payments for each account.
 const EACH: usize = 64;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Payment {
-    payer: u32,
-    payee: u32,
-    amount: u32,
-    window: u32,
-}
-
 fn main() -> Outcome {
     let about = "Machines pay machines: as many payments as all can afford are settled at once, and no balance falls below zero.";
-    let example = Example::new("payments", about)
-        .size(
-            1 << 21,
-            EACH..=1 << 26,
-            "payments of a batch; there is an account for each 64",
-        )
+    let sizes = EACH..=1 << 26;
+    let mut show = Example::new("payments", about)
+        .size(1 << 21, sizes, "payments of a batch, 64 for each account")
         .steps(4, "batches")
-        .seed(1);
-    let mut show = example.open()?;
+        .seed(1)
+        .open()?;
     let (runtime, size) = (show.runtime.clone(), show.options.size);
     let accounts = size / EACH;
-    let wgsl = Kernel::from_wgsl(include_str!("../shaders/payments.wgsl"))?;
+    let wgsl = Kernel::from_wgsl(include_str!("../../shaders/payments.wgsl"))?;
     let kernel = |entry: &str| wgsl.clone().entry(entry);
     let (demand, net) = (kernel("demand")?, kernel("net")?);
     let (afford, settle) = (kernel("afford")?, kernel("settle")?);
@@ -73,6 +63,7 @@ fn main() -> Outcome {
         };
         let summing = runtime.dispatch(&demand, size).bind("payments", &payments);
         show.submit(summing.bind("outgoing", &outgoing))?;
+        // Round by round, until no account has to lower its limit.
         let mut before = None;
         loop {
             show.submit(netting())?;
@@ -87,63 +78,24 @@ fn main() -> Outcome {
         show.submit(deciding(&settle))?;
         show.wait()?;
 
-        let found = runtime.read(&limits)?;
-        let is_made = |limits: &[u32], one: &Payment| one.window < limits[one.payer as usize];
-        let made = list.iter().filter(|one| is_made(&found, one)).count();
+        let (found, after) = (runtime.read(&limits)?, runtime.read(&balances)?);
+        let is_made = |one: &&Payment| one.window < found[one.payer as usize];
+        let made = list.iter().filter(is_made).count();
+        let pays_all = |limit: &&u32| **limit as usize == WINDOWS;
+        let able = found.iter().filter(pays_all).count();
         show.say(format_args!(
-            "batch {batch}: {made} of {size} payments are settled, {} accounts pay all of theirs",
-            found
-                .iter()
-                .filter(|&&limit| limit as usize == WINDOWS)
-                .count()
+            "batch {batch}: {made} of {size} payments are settled, {able} accounts pay all of theirs"
         ));
         settled += made;
         let reference = one_after_another(&list, &mut expected);
         let name = |rule: &str| format!("batch {batch}: {rule}");
-        let after = runtime.read(&balances)?;
-        show.check(
-            &name("limits are those found one account after another"),
-            found == reference,
-        );
-        show.check(
-            &name("and so are balances, and none is below zero"),
-            after == expected,
-        );
+        let rule = name("limits are those found one account after another");
+        show.check(&rule, found == reference);
+        let rule = name("and so are balances, and none is below zero");
+        show.check(&rule, after == expected);
         show.check(&name("no money came or went"), money(&after) == total);
     }
     show.number("payments settled", settled);
     show.number("rounds", rounds);
     show.end()
-}
-
-/// The limits, and the balances after, by looking at one account at a time until all can afford theirs.
-fn one_after_another(list: &[Payment], balances: &mut [u32]) -> Vec<u32> {
-    let accounts = balances.len();
-    let mut limits = vec![WINDOWS; accounts];
-    let mut funds: Vec<i64> = balances.iter().map(|&units| i64::from(units)).collect();
-    let mut own = vec![Vec::new(); accounts * WINDOWS];
-    for payment in list {
-        own[payment.payer as usize * WINDOWS + payment.window as usize].push(payment);
-        funds[payment.payee as usize] += i64::from(payment.amount);
-        funds[payment.payer as usize] -= i64::from(payment.amount);
-    }
-    // The windows come off from the last, so an account in debt gives up one at a time.
-    let mut in_debt: Vec<usize> = (0..accounts).filter(|&one| funds[one] < 0).collect();
-    while let Some(one) = in_debt.pop() {
-        while funds[one] < 0 {
-            limits[one] -= 1;
-            for payment in &own[one * WINDOWS + limits[one]] {
-                let payee = payment.payee as usize;
-                funds[one] += i64::from(payment.amount);
-                funds[payee] -= i64::from(payment.amount);
-                if payee != one {
-                    in_debt.push(payee);
-                }
-            }
-        }
-    }
-    for (balance, funds) in balances.iter_mut().zip(funds) {
-        *balance = u32::try_from(funds).expect("nobody is in debt");
-    }
-    limits.iter().map(|&limit| limit as u32).collect()
 }

@@ -1,11 +1,13 @@
 //! Light is followed through a heap of spheres, path by path, and the picture gets clearer with each.
 
+mod scene;
+#[path = "../show/mod.rs"]
 mod show;
 
 use bytemuck::{Pod, Zeroable};
 use divvy::{Buffer, Kernel};
-use show::{Colour, Example, Outcome, Picture, Show, mix};
-use std::f32::consts::TAU;
+use scene::{Sphere, scene};
+use show::{Example, Outcome, Picture, Show};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -18,39 +20,15 @@ struct Camera {
     furnace: u32,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Sphere {
-    centre: [f32; 3],
-    radius: f32,
-    colour: Colour,
-    surface: f32,
-}
-
-const GLASS: f32 = 1.0;
-const METAL: f32 = 2.0;
-const CANDY: &[Colour] = &[
-    [0.90, 0.30, 0.24],
-    [0.95, 0.72, 0.30],
-    [0.35, 0.68, 0.50],
-    [0.22, 0.48, 0.75],
-    [0.62, 0.36, 0.66],
-    [0.90, 0.30, 0.24],
-];
-
 fn main() -> Outcome {
     let about = "Spheres of chalk, metal and glass, by paths of light.";
     let mut show = Example::new("ray", about)
-        .size(
-            640,
-            16..=16_384,
-            "columns, with nine sixteenths as many rows",
-        )
+        .size(640, 16..=16_384, "columns, nine sixteenths as many rows")
         .steps(48, "paths of light for each pixel")
         .seed(1)
         .draws(1.0) // where devices round differently, a few paths go elsewhere
         .open()?;
-    let kernel = Kernel::from_wgsl(include_str!("../shaders/ray.wgsl"))?;
+    let kernel = Kernel::from_wgsl(include_str!("../../shaders/ray.wgsl"))?;
     let camera = |width: usize, furnace| Camera {
         width: width as u32,
         height: (width * 9 / 16) as u32,
@@ -66,28 +44,17 @@ fn main() -> Outcome {
     // are still under way after the last bounce have found none.
     let furnace = trace(&mut show, &kernel, small, &scene, 0..4)?;
     let lights = furnace.iter().map(|light| f64::from(light[0]));
-    let most = lights.clone().fold(0.0, f64::max);
-    show.within(
-        "most light in a furnace, above 1",
-        (most - 1.0).max(0.0),
-        1e-5,
-    );
-    let missing = 1.0 - lights.sum::<f64>() / furnace.len() as f64;
-    show.within(
-        "light missing in a furnace, on average",
-        missing.abs(),
-        4e-3,
-    );
+    let above = lights.clone().fold(0.0, f64::max) - 1.0;
+    show.within("most light in a furnace, above 1", above.max(0.0), 1e-5);
+    let missing = (1.0 - lights.sum::<f64>() / furnace.len() as f64).abs();
+    show.within("light missing in a furnace, on average", missing, 4e-3);
     // Each path that meets a ball of chalk which is alone meets it once.
     let (mut ball, mut lonely) = (scene[0], small);
     (ball.colour, lonely.furnace) = ([0.25; 3], 2);
     let alone = trace(&mut show, &kernel, lonely, &[ball], 0..1)?;
     let is_right = alone.iter().all(|light| [0.25, 1.0].contains(&light[0]));
-    let is_met = alone.iter().any(|light| light[0] == 0.25);
-    show.check(
-        "a ball in a furnace is as bright as it is grey",
-        is_right && is_met,
-    );
+    let is_right = is_right && alone.iter().any(|light| light[0] == 0.25);
+    show.check("a ball in a furnace is as bright as it is grey", is_right);
 
     let steps = show.steps();
     let end = trace(&mut show, &kernel, large, &scene, steps)?;
@@ -110,48 +77,13 @@ fn trace(
     let light: Buffer<[f32; 4]> = runtime.buffer(width * height)?;
     for sample in samples {
         camera.sample = sample as u32;
-        let dispatch = runtime
-            .dispatch(kernel, [width, height])
-            .value("camera", camera);
-        show.submit(dispatch.bind("spheres", &there).bind("light", &light))?;
+        let dispatch = runtime.dispatch(kernel, [width, height]);
+        let dispatch = dispatch.value("camera", camera).bind("spheres", &there);
+        show.submit(dispatch.bind("light", &light))?;
         show.frame(sample, || Ok(draw(&runtime.read(&light)?, width)))?;
     }
     show.wait()?;
     Ok(runtime.read(&light)?)
-}
-
-/// Three large spheres, and small ones around them like the seeds of a sunflower.
-fn scene() -> Vec<Sphere> {
-    let sphere = |centre, radius, colour, surface| Sphere {
-        centre,
-        radius,
-        colour,
-        surface,
-    };
-    let mut spheres = vec![
-        sphere([-1.75, 1.0, 0.1], 1.0, [0.93, 0.93, 0.90], 0.0),
-        sphere([0.2, 1.0, 0.9], 1.0, [1.0; 3], GLASS),
-        sphere([2.1, 1.0, -0.3], 1.0, [0.95, 0.72, 0.45], METAL + 0.02),
-    ];
-    for i in 0..90 {
-        let (angle, reach) = (TAU * 0.381_966 * i as f32, 0.5 * (i as f32 + 6.0).sqrt());
-        let (sin, cos) = angle.sin_cos();
-        let radius = 0.16 + 0.11 * (7.0 * angle).sin().abs();
-        let centre = [reach * cos, radius, reach * sin];
-        let is_free = |other: &Sphere| {
-            let apart: f32 = (0..3)
-                .map(|axis| (other.centre[axis] - centre[axis]).powi(2))
-                .sum();
-            apart.sqrt() > other.radius + radius
-        };
-        let surface = [0.0, 0.0, METAL + 0.15, 0.0, GLASS, 0.0, METAL][i % 7];
-        let colour = mix(CANDY, (i as f32 * 0.137).fract()).map(|part| part.powi(2));
-        if spheres.iter().all(is_free) {
-            let colour = if surface == GLASS { [1.0; 3] } else { colour };
-            spheres.push(sphere(centre, radius, colour, surface));
-        }
-    }
-    spheres
 }
 
 fn draw(light: &[[f32; 4]], width: usize) -> Picture {
