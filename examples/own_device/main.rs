@@ -2,6 +2,8 @@
 //! Only WGSL, bytes and numbers go to it and come back, so it might as well be a board, or another machine.
 
 mod board;
+#[path = "../show/mod.rs"]
+mod show;
 
 use board::{Answer, Argument, Board, NAME, Order, refused};
 use divvy::buffer::Storage;
@@ -10,6 +12,7 @@ use divvy::device::{
     lend_in_order,
 };
 use divvy::{Kernel, Policy, Runtime};
+use show::{Example, Outcome};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -102,30 +105,34 @@ impl Device for Accelerator {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let n = 1 << 20;
+fn main() -> Outcome {
+    let about =
+        "A device that Divvy doesn't know, beside the CPU: every dispatch is split over both.";
     let runtime = Runtime::builder()
         .device(Accelerator::new()?)
         .devices("cpu") // beside it; without this it would be alone
-        .split(Policy::Fixed(vec![0.3, 0.7])) // without this, each has what its measured rate earns
-        .build()?;
+        .split(Policy::Fixed(vec![0.3, 0.7])); // without this, each has what its measured rate earns
+    let mut show = Example::new("own_device", about)
+        .size(1 << 20, 1 << 10..=1 << 27, "how many x and y")
+        .open_as(runtime)?;
+    let (runtime, n) = (show.runtime.clone(), show.options.size);
     let saxpy = Kernel::from_wgsl(include_str!("../../shaders/saxpy.wgsl"))?;
     let x = runtime.buffer_from(&vec![1.0_f32; n])?;
     let y = runtime.buffer_from(&vec![2.0_f32; n])?;
 
     let dispatch = runtime.dispatch(&saxpy, n).value("a", 3.0_f32);
-    let report = dispatch.bind("x", &x).bind("y", &y).run()?;
+    show.submit(dispatch.bind("x", &x).bind("y", &y))?;
+    show.wait()?;
 
-    assert!(runtime.read(&y)?.iter().all(|&y| y == 5.0));
-    assert!(report.devices.iter().all(|device| device.chunks == 1));
-    println!("{report}");
+    let found = runtime.read(&y)?;
+    show.check("every y is 5", found.iter().all(|&y| y == 5.0));
+    let its_own = show.invocations(NAME);
+    show.check("both did some of it", 0 < its_own && its_own < n as u64);
 
     // What is asked of every device. All cases in all settings would take a little longer.
     let is_wanted = |name: &str| name.starts_with("contract::") || name.ends_with("::split");
     let make = || Accelerator::new().expect("there is a thread for it");
-    println!(
-        "{} rules and cases hold",
-        divvy_conformance::check(make, is_wanted)?
-    );
-    Ok(())
+    let held = divvy_conformance::check(make, is_wanted)?;
+    show.number("rules and cases that hold", held);
+    show.end()
 }

@@ -1,9 +1,9 @@
 //! What an example is called, what it can be told on the command line, and the runtime that is asked for.
 
 use super::{Outcome, Show};
-use divvy::Runtime;
 use divvy::device::DeviceKind;
 use divvy::device::gpu::find_gpus;
+use divvy::{Builder, Runtime};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -100,6 +100,11 @@ impl Example {
 
     /// Takes the command line and opens the runtime; prints the help and ends if that is asked for.
     pub fn open(self) -> Outcome<Show> {
+        self.open_as(Runtime::builder())
+    }
+
+    /// The same with a runtime that is set up in a way of its own, but for the devices that are asked for.
+    pub fn open_as(self, builder: Builder) -> Outcome<Show> {
         let mut arguments = pico_args::Arguments::from_env();
         if arguments.contains(["-h", "--help"]) {
             println!("{}", self.help());
@@ -109,7 +114,6 @@ impl Example {
         let options = self.options(arguments)?;
         let asks = devices.is_some()
             || std::env::var("DIVVY_DEVICES").is_ok_and(|names| !names.trim().is_empty());
-        let builder = Runtime::builder();
         let builder = match devices {
             Some(devices) => builder.devices(&devices),
             None => builder,
@@ -120,8 +124,9 @@ impl Example {
             .map(|info| format!("{} ({})", info.name, info.detail))
             .collect();
         show.say(format_args!("running on {}", names.join(" and ")));
-        let is_gpu = |kind| kind == DeviceKind::Gpu || kind == DeviceKind::SoftwareGpu;
-        if !show.runtime.devices().any(|info| is_gpu(info.kind)) {
+        let has = |kind| show.runtime.devices().any(|info| info.kind == kind);
+        if !has(DeviceKind::Gpu) && !has(DeviceKind::SoftwareGpu) {
+            let asks = asks || has(DeviceKind::Other); // its devices were chosen by whoever wrote the example
             show.say(format_args!("no GPU is used: {}", why_none(asks)));
         }
         Ok(show)

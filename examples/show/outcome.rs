@@ -131,6 +131,13 @@ impl Show {
         self.seconds
     }
 
+    /// What the device of this name did of all dispatches that were waited for.
+    pub fn invocations(&self, device: &str) -> u64 {
+        let devices = self.runtime.devices().zip(&self.invocations);
+        let own = devices.filter(|(info, _)| info.name == device);
+        own.map(|(_, invocations)| invocations).sum()
+    }
+
     fn wait_for_one(&mut self) -> Outcome {
         let Some(event) = self.submitted.pop_front() else {
             return Ok(());
