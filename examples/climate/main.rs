@@ -17,8 +17,8 @@ const SIDE: usize = 640;
 fn main() -> Outcome {
     let about = "A jet around a planet breaks into eddies, seen from above the pole.";
     let mut show = Example::new("climate", about)
-        .size(320, 64..=16_384, "columns, with three eighths as many rows")
-        .steps(8000, "time steps: four for each column are a day")
+        .size(288, 64..=16_384, "columns, with three eighths as many rows")
+        .steps(7200, "time steps: four for each column are a day")
         .draws(0.2) // devices round differently, and the jet is unstable
         .open()?;
     let (width, height) = (show.options.size, show.options.size * 3 / 8);
