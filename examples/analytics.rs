@@ -51,7 +51,7 @@ fn main() -> Outcome {
     }
     show.wait()?;
     let rate = (size * show.options.steps) as f64 / show.seconds();
-    show.number("million rows a second", (rate / 1e6).round());
+    show.number("million rows a second", (rate / 1e6) as u64);
 
     let totals = runtime.read(&totals)?;
     let (least, most) = (runtime.read(&least)?, runtime.read(&most)?);

@@ -17,8 +17,8 @@ struct Plate {
 fn main() -> Outcome {
     let about = "Heat spreads over a plate whose edge is held at its temperature.";
     let mut show = Example::new("heat", about)
-        .size(1024, 3..=16_384, "rows and columns of the plate")
-        .steps(200, "time steps")
+        .size(512, 3..=16_384, "rows and columns of the plate")
+        .steps(4000, "time steps")
         .draws(0.1) // devices round differently, but nothing grows
         .open()?;
     let (runtime, size) = (show.runtime.clone(), show.options.size);

@@ -91,7 +91,7 @@ fn main() -> Outcome {
     let inside = counts.iter().filter(|count| **count == limit).count();
     show.number("points that never leave", inside);
     let mean = counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len() as f64;
-    show.number("steps a point", mean.round());
+    show.number("steps a point", mean as u64);
     show.picture(picture()?)?;
     show.end()
 }

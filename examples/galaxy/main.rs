@@ -30,7 +30,10 @@ fn main() -> Outcome {
         .open()?;
     let runtime = show.runtime.clone();
     let bodies = show.options.more("--bodies")?;
-    let bodies = bodies.unwrap_or(show.options.size).max(4);
+    let bodies = bodies.unwrap_or(show.options.size);
+    if !(4..=1 << 24).contains(&bodies) {
+        return Err(format!("--bodies {bodies}: it takes at least 4 and at most 16777216").into());
+    }
     show.options.size = bodies;
     let source = Kernel::from_wgsl(include_str!("../../shaders/galaxy.wgsl"))?;
     let kick = source.clone().entry("kick")?;

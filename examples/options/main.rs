@@ -56,7 +56,7 @@ fn main() -> Outcome {
     let paths = steps as f64 * f64::from(64 * PATHS);
     show.number("paths of each option", paths as u64);
     let rate = paths * size as f64 / show.seconds();
-    show.number("million paths a second", (rate / 1e6).round());
+    show.number("million paths a second", (rate / 1e6) as u64);
     // Two prices of each option and the sum of squares may be too high or too low by chance, each as seldom as this:
     // exp(-rarity) (4 size + 2) is the chance that any is.
     let rarity = ((4 * size + 2) as f64 / FALSE_ALARM).ln();

@@ -34,7 +34,7 @@ fn main() -> Outcome {
     }
     let mut computer = Computer::new(&show)?;
     let mut random = fastrand::Rng::with_seed(show.options.seed);
-    let (mut factors, mut probabilities) = (None, Vec::new());
+    let (mut factors, mut last) = (None, (Vec::new(), 1));
     for _ in show.steps() {
         let base = random.u64(2..number);
         if common(base, number) > 1 || factors.is_some() {
@@ -65,7 +65,7 @@ fn main() -> Outcome {
         show.within(&rule("what probabilities lack of one before"), lack, 1e-4);
         let lack = (after - 1.0).abs();
         show.within(&rule("and after the Fourier transform"), lack, 1e-4);
-        probabilities = computer.probabilities(&show)?;
+        let probabilities = computer.probabilities(&show)?;
         let off = |(state, found): (u64, &f64)| (found - comb(state, period, left, states)).abs();
         let off = (0..).zip(&probabilities).map(off).sum();
         show.within(&rule("what probabilities are off by in all"), off, 1e-3);
@@ -89,30 +89,31 @@ fn main() -> Outcome {
                 break;
             }
         }
+        last = (probabilities, period);
     }
     let (a, b) = factors.unwrap_or((1, number));
     let is_factored = a > 1 && b > 1 && a * b == number;
     let rule = format!("{number} = {a} * {b}, neither of them one");
     show.check(&rule, is_factored);
-    show.picture(picture(&probabilities))?;
+    show.picture(picture(&last.0, last.1))?;
     show.end()
 }
 
-/// How probable states are: all of them above, the first part of them below.
-fn picture(probabilities: &[f64]) -> Picture {
-    const WIDTH: usize = 800;
-    const HEIGHT: usize = 150;
-    let most = probabilities.iter().copied().fold(0.0, f64::max);
-    let bars = |states: &[f64]| -> Vec<f32> {
-        let own = |x: usize| x * states.len() / WIDTH..((x + 1) * states.len()).div_ceil(WIDTH);
-        let bar = |x: usize| states[own(x)].iter().copied().fold(0.0, f64::max) / most;
-        (0..WIDTH).map(|x| bar(x) as f32).collect()
-    };
-    let first = &probabilities[..probabilities.len().div_ceil(16)];
-    let parts = [bars(probabilities), bars(first)];
-    Picture::new(WIDTH, 2 * HEIGHT, |x, y| {
-        let up = 1.1 * (HEIGHT - y % HEIGHT) as f32 / HEIGHT as f32;
-        match up <= parts[y / HEIGHT][x] {
+/// How probable states are, from the first to beyond a few dozen peaks; there are as many of those as the period is long.
+fn picture(probabilities: &[f64], period: u64) -> Picture {
+    const COLUMNS: usize = 320;
+    const HEIGHT: usize = 240;
+    let peaks = COLUMNS / 8;
+    let states = &probabilities[..probabilities.len() * peaks / (period as usize).max(peaks)];
+    let place = |x: usize| x * states.len() / COLUMNS;
+    let own = |x: usize| &states[place(x)..place(x + 1).max((place(x) + 1).min(states.len()))];
+    let highest = |states: &[f64]| states.iter().copied().fold(0.0, f64::max);
+    let most = highest(states);
+    let bar = |x: usize| (highest(own(x)) / most) as f32;
+    let bars: Vec<f32> = (0..COLUMNS).map(bar).collect();
+    Picture::new(2 * COLUMNS, HEIGHT, |x, y| {
+        let up = 1.05 * (HEIGHT - y) as f32 / HEIGHT as f32;
+        match up <= bars[x / 2] {
             true => mix(DUSK, 0.25 + 0.65 * up),
             false => grey(0.15),
         }

@@ -3,8 +3,8 @@
 use super::Outcome;
 use super::options::{Example, Options};
 use super::picture::{Picture, write_gif};
-use divvy::kernel::Pattern;
-use divvy::{DispatchBuilder, Event, Report, Runtime};
+use divvy::kernel::{Pattern, Strided};
+use divvy::{Access, DispatchBuilder, Event, Report, Runtime};
 use indicatif::{ProgressBar, ProgressBarIter, ProgressFinish, ProgressIterator, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
@@ -198,7 +198,7 @@ impl Show {
 
     /// A number that must be between zero and `most`, or the example fails.
     pub fn within(&mut self, rule: &str, found: f64, most: f64) {
-        let text = format!("{rule}: {found:.3e}, at most {most:.0e}");
+        let text = format!("{rule}: {}, at most {most}", short(found));
         let holds = (0.0..=most).contains(&found);
         self.note(rule, &text, holds, json!(found));
     }
@@ -269,6 +269,18 @@ impl Show {
     }
 }
 
+/// A number with three digits that count.
+fn short(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".to_owned(),
+        size @ 1e-3..1e3 => {
+            let decimals = 2 - size.log10().floor() as i32;
+            format!("{number:.*}", decimals.max(0) as usize)
+        }
+        _ => format!("{number:.2e}"),
+    }
+}
+
 /// Whether the patterns are of buffers with the same names.
 fn are_of_same(a: &[Pattern], b: &[Pattern]) -> bool {
     let names = |of: &Pattern| of.binding.clone();
@@ -277,7 +289,17 @@ fn are_of_same(a: &[Pattern], b: &[Pattern]) -> bool {
 
 fn in_words(patterns: &[Pattern]) -> String {
     let word = |pattern: &Pattern| {
-        let access = pattern.access.map(|access| format!("{access:?}"));
+        let access = pattern.access.map(|access| match access {
+            Access::Strided(Strided {
+                units,
+                stride,
+                from,
+                to,
+            }) => {
+                format!("Strided({from}..{to} for {units} units, stride {stride})")
+            }
+            access => access.to_string(),
+        });
         format!("{} {}", pattern.binding, access.unwrap_or_default())
     };
     patterns.iter().map(word).collect::<Vec<_>>().join(", ")
