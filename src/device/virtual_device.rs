@@ -276,7 +276,8 @@ impl VirtualDevice {
             bound: bound.into(),
             accesses: run.accesses.clone(),
         };
-        self.cores.run(&self.info.name, &run)
+        // Not on all cores, or another device would get none to begin with.
+        self.cores.run(&self.info.name, None, &run)
     }
 
     /// The device's own memory of a buffer, or the host's if that is its own.

@@ -48,7 +48,7 @@ impl CheckedCpu {
         let values = values(run);
         let banks = banks(name, run, &values)?;
         let found = surviving(&facts.entry, || {
-            let blocks = Blocks::new(&program, &chunk);
+            let blocks = Blocks::new(&program, &chunk, 1);
             let mut watch = Watch::new(
                 &program,
                 facts,

@@ -11,14 +11,20 @@ use crate::kernel::Kernel;
 use crate::lanes::{Bank, Block, Layout, Machine, Program, cache_bytes};
 use crate::range::Chunk;
 use crate::span::Span;
+use rayon::ThreadPool;
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Parts for each thread: enough that uneven ones even out.
 const PARTS_PER_THREAD: usize = 16;
 /// The shortest row that is worth a block.
 const LEAST_LANES: u64 = 64;
+/// What the calling thread does by itself: to wake another takes as long, and it has to be waited for when it comes late.
+const SHORT: Duration = Duration::from_micros(30);
 
 /// What a kernel is made a program for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,9 +48,40 @@ impl Form {
     }
 }
 
+/// A program, and what it took.
+#[derive(Debug)]
+pub(super) struct Made {
+    program: Program,
+    /// Picoseconds for an invocation on one thread, when it ran last; zero before.
+    picoseconds: AtomicU64,
+}
+
+impl Deref for Made {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
+}
+
+impl Made {
+    /// Whether so many invocations are expected to be done before another thread is awake.
+    fn is_short(&self, invocations: u64) -> bool {
+        match self.picoseconds.load(Ordering::Relaxed) {
+            0 => false,
+            each => u128::from(each) * u128::from(invocations) < SHORT.as_nanos() * 1000,
+        }
+    }
+
+    fn took(&self, nanoseconds: u64, invocations: u64) {
+        let each = nanoseconds.saturating_mul(1000) / invocations.max(1);
+        self.picoseconds.store(each.max(1), Ordering::Relaxed);
+    }
+}
+
 /// The programs of kernels that were asked for, by key.
 #[derive(Debug, Default)]
-pub(super) struct Programs(Mutex<HashMap<(u128, Form), Arc<Program>>>);
+pub(super) struct Programs(Mutex<HashMap<(u128, Form), Arc<Made>>>);
 
 impl Programs {
     /// Whether the kernel can be made a program for any range; if not, why.
@@ -53,7 +90,7 @@ impl Programs {
         self.of(kernel, form).map(drop)
     }
 
-    pub(super) fn of(&self, kernel: &Kernel, form: Form) -> Result<Arc<Program>, String> {
+    pub(super) fn of(&self, kernel: &Kernel, form: Form) -> Result<Arc<Made>, String> {
         let facts = kernel.facts().map_err(|error| error.to_string())?;
         let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = programs.get(&(facts.key, form)) {
@@ -67,14 +104,22 @@ impl Programs {
                 Program::checked(facts).map_err(|error| error.in_checked_source(source))?
             }
         };
-        let program = Arc::new(program);
-        programs.insert((facts.key, form), program.clone());
-        Ok(program)
+        let made = Arc::new(Made {
+            program,
+            picoseconds: AtomicU64::new(0),
+        });
+        programs.insert((facts.key, form), made.clone());
+        Ok(made)
     }
 }
 
-/// Runs the chunk on the threads of the pool that this is called in.
-pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), DeviceError> {
+/// Runs the chunk on the calling thread, and on the threads of the pool if it takes long enough.
+pub(super) fn run(
+    device: &str,
+    programs: &Programs,
+    pool: Option<&ThreadPool>,
+    run: &Run,
+) -> Result<(), DeviceError> {
     let refused = |reason: String| DeviceError::Refused {
         device: device.to_owned(),
         reason,
@@ -86,34 +131,52 @@ pub(super) fn run(device: &str, programs: &Programs, run: &Run) -> Result<(), De
     let facts = facts.map_err(|error| refused(error.to_string()))?;
     let values = values(run);
     let banks = banks(device, run, &values)?;
-    let blocks = Blocks::new(&program, &run.chunk);
+    let threads = pool.map_or(1, ThreadPool::current_num_threads);
+    let blocks = Blocks::new(&program, &run.chunk, threads);
     let count = blocks.count();
-    let parts = (rayon::current_num_threads() * PARTS_PER_THREAD).min(count);
+    let parts = (threads * PARTS_PER_THREAD).min(count);
     // Whoever is free takes the next part; a thread that comes when all are taken makes no machine.
     let next = AtomicUsize::new(0);
-    let work = || {
+    let nanoseconds = AtomicU64::new(0);
+    let work = |after_block: &dyn Fn(Instant)| {
+        let start = Instant::now();
         let mut machine = None;
         loop {
             let part = next.fetch_add(1, Ordering::Relaxed);
             if part >= parts {
-                return;
+                break;
             }
             let machine =
                 machine.get_or_insert_with(|| Machine::new(&program, &banks, blocks.workgroups));
             for block in count * part / parts..count * (part + 1) / parts {
                 machine.run(&blocks.at(block));
+                after_block(start);
             }
         }
+        let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        nanoseconds.fetch_add(took, Ordering::Relaxed);
     };
+    let invocations = run.chunk.invocations();
     let on_all = || {
-        rayon::scope(|scope| {
-            for _ in 1..rayon::current_num_threads().min(parts) {
-                scope.spawn(|_| work());
+        let helpers = Cell::new(threads.min(parts).saturating_sub(1));
+        let Some(pool) = pool.filter(|_| helpers.get() > 0) else {
+            return work(&|_| ());
+        };
+        pool.in_place_scope(|scope| {
+            let call = || (0..helpers.take()).for_each(|_| scope.spawn(|_| work(&|_| ())));
+            if !program.is_short(invocations) {
+                call();
             }
-            work();
+            work(&|start| {
+                if helpers.get() > 0 && start.elapsed() > SHORT {
+                    call();
+                }
+            });
         });
     };
-    surviving(&facts.entry, on_all)
+    surviving(&facts.entry, on_all)?;
+    program.took(nanoseconds.into_inner(), invocations);
+    Ok(())
 }
 
 /// The words of what is bound by value, one list for each binding.
@@ -176,7 +239,8 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn new(program: &Program, chunk: &Chunk) -> Self {
+    /// For so many threads.
+    pub(super) fn new(program: &Program, chunk: &Chunk, threads: usize) -> Self {
         let extents = chunk.range.extents();
         let workgroup = program.workgroup.map(u64::from);
         let mut spans: [Span; 3] =
@@ -189,7 +253,7 @@ impl Blocks {
         );
         // Shorter rows where there would be too few for all threads.
         let all = spans.iter().map(|span| span.len()).product::<u64>();
-        let parts = (rayon::current_num_threads() * PARTS_PER_THREAD) as u64;
+        let parts = (threads * PARTS_PER_THREAD) as u64;
         let lanes = (all / parts)
             .next_multiple_of(LEAST_LANES)
             .clamp(LEAST_LANES, LEAST_LANES.max(program.lanes as u64));

@@ -129,12 +129,21 @@ impl Cores {
         })
     }
 
-    /// Runs the chunk on the threads of the pool that this is called in.
-    pub(crate) fn run(&self, device: &str, run: &Run) -> Result<(), DeviceError> {
+    /// Runs the chunk on the calling thread and those of the pool, if there is one; a body that was written by hand, on the
+    /// pool alone, or else on the one that all of the process share.
+    pub(crate) fn run(
+        &self,
+        device: &str,
+        pool: Option<&ThreadPool>,
+        run: &Run,
+    ) -> Result<(), DeviceError> {
         if run.kernel.native_body().is_some() {
-            body::run_native(device, run)
+            match pool {
+                Some(pool) => pool.install(|| body::run_native(device, run)),
+                None => body::run_native(device, run),
+            }
         } else {
-            lanes::run(device, &self.programs, run)
+            lanes::run(device, &self.programs, pool, run)
         }
     }
 }
@@ -151,7 +160,7 @@ impl Device for CpuDevice {
     fn execute(&self, tasks: &[Task], done: &mut dyn FnMut(usize, Result<Timing, DeviceError>)) {
         let name = &self.info.name;
         in_host_memory(name, tasks, done, |run| {
-            self.pool.install(|| self.cores.run(name, run))
+            self.cores.run(name, Some(&self.pool), run)
         });
     }
 }
