@@ -4,9 +4,7 @@
 //!
 //! Invariant: an id is never used again for another thing within one runtime.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty), $letter:literal) => {
@@ -50,33 +48,7 @@ id!(
 );
 
 /// A map by id.
-pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
-
-/// Hashes an id, which is a number that nobody chooses: one multiplication spreads those that follow each other.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(32);
-    }
-}
+pub(crate) use rustc_hash::FxHashMap as IdMap;
 
 impl MemoryId {
     /// The memory of the host, which the CPU device computes in and every other memory copies from and to.

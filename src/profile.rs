@@ -8,8 +8,8 @@
 
 use crate::split::{Density, Measured};
 use etcetera::BaseStrategy;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -223,9 +223,9 @@ struct Stored {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// By device, so that looking one up needs no key to be put together.
-    kernels: HashMap<Key, HashMap<String, Samples>>,
-    densities: HashMap<Key, Density>,
-    devices: HashMap<String, DeviceSamples>,
+    kernels: FxHashMap<Key, FxHashMap<String, Samples>>,
+    densities: FxHashMap<Key, Density>,
+    devices: FxHashMap<String, DeviceSamples>,
 }
 
 impl Profile {
@@ -427,7 +427,7 @@ impl Profile {
         let draft = folder.join("profile.json.new");
         fs::write(&draft, text)?;
         fs::rename(&draft, folder.join(FILE))?;
-        for samples in self.kernels.values_mut().flat_map(HashMap::values_mut) {
+        for samples in self.kernels.values_mut().flat_map(FxHashMap::values_mut) {
             samples.unsaved = 0;
         }
         for device in self.devices.values_mut() {
@@ -459,7 +459,7 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
         samples.recent.truncate(RECENT);
         samples
     };
-    let mut kernels: HashMap<Key, HashMap<String, Samples>> = HashMap::new();
+    let mut kernels: FxHashMap<Key, FxHashMap<String, Samples>> = FxHashMap::default();
     for StoredRate {
         key,
         device,

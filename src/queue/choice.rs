@@ -75,6 +75,10 @@ impl State {
         operation: &Operation,
         placed: &mut Vec<Placed>,
     ) -> Result<Choice, Error> {
+        if let Some((device, prediction)) = self.settled(dispatch, operation) {
+            alone(device, dispatch.extent(), placed);
+            return Ok(Choice::static_chunks(Some(prediction)));
+        }
         self.look(dispatch, operation);
         let able = self.estimates.iter().filter(|known| known.is_able).count();
         if able == 0 {
@@ -158,6 +162,24 @@ impl State {
         placed.extend(chunks.iter().enumerate().map(place));
         self.chunks = chunks;
         Ok(Choice::static_chunks(prediction))
+    }
+
+    /// Who does a dispatch that is so short that it isn't decided anew each time.
+    fn settled(
+        &mut self,
+        dispatch: &Dispatch,
+        operation: &Operation,
+    ) -> Option<(usize, Prediction)> {
+        let is_new = operation.done.is_empty() && operation.halves.is_empty();
+        if !is_new || !matches!(dispatch.policy, Resolved::Measured) || !dispatch.is_divisible() {
+            return None;
+        }
+        let (device, prediction) = self.habits.get_mut(&place(dispatch))?.settled()?;
+        let is_able = self
+            .reason_against(dispatch, &operation.dropped, device)
+            .is_none();
+        let has_all = || self.missing_bytes(dispatch, device, dispatch.chunk.units) == 0;
+        (is_able && has_all()).then_some((device, prediction))
     }
 
     /// The whole range on one device; in slices, if it would take longer than a run of the device may.
@@ -254,6 +276,13 @@ impl State {
         let prediction = decider.decide(&demand, estimates, &mut missing_bytes, chunks);
         if !habit.horizon.is_new() {
             habit.probe.decided(is_split(chunks));
+            let has_all =
+                |device: &usize| whole_missing.get(*device).is_none_or(|bytes| *bytes == 0);
+            let alone = chunks.iter().position(|chunk| !chunk.is_empty());
+            habit.decided(
+                alone.filter(|_| !is_split(chunks)).filter(has_all),
+                prediction,
+            );
         }
         habit.horizon.goes_on();
         habit.partition.clear();

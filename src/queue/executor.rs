@@ -21,10 +21,14 @@ use crate::range::Chunk;
 use crate::span::Span;
 use crate::trace::Recorder;
 use smallvec::SmallVec;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
+
+/// How often a thread that has woken others lets them go first: once is mostly enough.
+const YIELDS: usize = 2;
 
 /// The devices and what they have to do.
 #[derive(Debug)]
@@ -50,6 +54,10 @@ struct Inner {
     state: State,
     /// Devices that a thread is having work at the moment.
     busy: Vec<bool>,
+    /// Devices whose thread sleeps until there is something to do.
+    asleep: Vec<bool>,
+    /// Threads that wait for something to change.
+    waiting: usize,
     stopping: bool,
 }
 
@@ -100,6 +108,8 @@ impl Queue {
         let inner = Mutex::new(Inner {
             state,
             busy: vec![false; infos.len()],
+            asleep: vec![false; infos.len()],
+            waiting: 0,
             stopping: false,
         });
         let wakes = devices.iter().map(|_| Condvar::new()).collect();
@@ -117,7 +127,7 @@ impl Queue {
         };
         for i in 0..shared.devices.len() {
             let (shared, name) = (shared.clone(), format!("divvy-stream-{i}"));
-            let thread = std::thread::Builder::new()
+            let thread = thread::Builder::new()
                 .name(name)
                 .spawn(move || shared.stream(i));
             queue
@@ -155,7 +165,7 @@ impl Queue {
     pub(crate) fn submit(&self, request: Request) -> Arc<Completion> {
         let mut inner = self.shared.lock();
         let (_, completion) = inner.state.submit(request);
-        self.shared.notify(&inner);
+        self.shared.notify(&mut inner);
         completion
     }
 
@@ -166,14 +176,12 @@ impl Queue {
         let idle = inner.idle();
         let (_, completion) = inner.state.submit(request);
         let Some((index, mut work)) = self.shared.take_one_of(&mut inner, &idle) else {
-            self.shared.notify(&inner);
+            self.shared.notify(&mut inner);
             drop(inner);
             return completion.wait();
         };
         loop {
-            self.shared.notify(&inner);
-            drop(inner);
-            self.shared.have_done(index, work);
+            self.shared.drive(inner, index, work);
             inner = self.shared.lock();
             if completion.is_set() {
                 break;
@@ -183,7 +191,7 @@ impl Queue {
                 None => break,
             }
         }
-        self.shared.notify(&inner);
+        self.shared.notify(&mut inner);
         drop(inner);
         completion.wait()
     }
@@ -205,27 +213,27 @@ impl Queue {
                 Some((index, work)) => {
                     // What it will have to do next may be somebody else's.
                     idle[index] = false;
-                    self.shared.notify(&inner);
-                    drop(inner);
-                    self.shared.have_done(index, work);
+                    self.shared.drive(inner, index, work);
                     inner = self.shared.lock();
                 }
                 None => {
-                    self.shared.notify(&inner);
+                    self.shared.notify(&mut inner);
+                    inner.waiting += 1;
                     inner = self
                         .shared
                         .changed
                         .wait(inner)
                         .unwrap_or_else(PoisonError::into_inner);
+                    inner.waiting -= 1;
                 }
             }
         };
-        self.shared.notify(&inner);
+        self.shared.notify(&mut inner);
         drop(inner);
         access();
         let mut inner = self.shared.lock();
         inner.state.ended(command, Ok(Timing::default()));
-        self.shared.notify(&inner);
+        self.shared.notify(&mut inner);
         drop(inner);
         completion.wait()
     }
@@ -245,7 +253,7 @@ impl Drop for Queue {
         self.shared.wakes.iter().for_each(Condvar::notify_all);
         self.shared.changed.notify_all();
         // The last handle may have been in a native body, and gone with it on a stream, which can't wait for itself.
-        let own = std::thread::current().id();
+        let own = thread::current().id();
         for thread in self.threads.drain(..) {
             if thread.thread().id() != own {
                 // A stream that panicked has said so already.
@@ -272,14 +280,32 @@ impl Shared {
         inner
     }
 
-    /// Wakes whoever may have something to do. Whoever drives a device looks again before it leaves it.
-    fn notify(&self, inner: &Inner) {
+    /// Wakes whoever may have something to do, and says whether a device's thread was among them. Whoever drives a device
+    /// looks again before it leaves it.
+    fn notify(&self, inner: &mut Inner) -> bool {
+        let mut wakes = false;
         for (i, wake) in self.wakes.iter().enumerate() {
-            if !inner.busy[i] && inner.state.has_work(DeviceId(i as u32)) {
+            if inner.asleep[i] && !inner.busy[i] && inner.state.has_work(DeviceId(i as u32)) {
+                inner.asleep[i] = false;
                 wake.notify_one();
+                wakes = true;
             }
         }
-        self.changed.notify_all();
+        if inner.waiting > 0 {
+            self.changed.notify_all();
+        }
+        wakes
+    }
+
+    /// Lets go of the state and has a device do what was taken for it, after whoever else has something to do.
+    fn drive(&self, mut inner: MutexGuard<'_, Inner>, index: usize, work: Work) {
+        let wakes = self.notify(&mut inner);
+        drop(inner);
+        if wakes {
+            // The system may have put them on this very core, where they would wait until this work is done.
+            (0..YIELDS).for_each(|_| thread::yield_now());
+        }
+        self.have_done(index, work);
     }
 
     /// What a device may do now, if nobody is having it do something already. It is the caller's then.
@@ -335,11 +361,21 @@ impl Shared {
                     inner = self.lock();
                 }
                 None => {
+                    inner.asleep[index] = true;
                     inner = self.wakes[index]
                         .wait(inner)
                         .unwrap_or_else(PoisonError::into_inner);
+                    inner.asleep[index] = false;
                 }
             }
+        }
+    }
+
+    /// A name for the trace, if there is one.
+    fn named(&self, name: fmt::Arguments<'_>) -> String {
+        match &self.trace {
+            Some(_) => name.to_string(),
+            None => String::new(),
         }
     }
 
@@ -369,12 +405,12 @@ impl Shared {
                     if from == MemoryId::HOST {
                         step(
                             Task::Upload(storage, bytes),
-                            format!("to device {buffer} {span}"),
+                            self.named(format_args!("to device {buffer} {span}")),
                         );
                     } else {
                         step(
                             Task::Download(storage, bytes),
-                            format!("from device {buffer} {span}"),
+                            self.named(format_args!("from device {buffer} {span}")),
                         );
                     }
                 }
@@ -394,7 +430,7 @@ impl Shared {
                         .clone();
                     step(
                         Task::Fill(storage, combine.identity(word)),
-                        format!("fill {private}"),
+                        self.named(format_args!("fill {private}")),
                     );
                 }
                 Action::Run { units, group } => {
@@ -406,7 +442,7 @@ impl Shared {
                         units,
                         ..dispatch.chunk
                     };
-                    let name = format!("{} {units}", dispatch.facts.entry);
+                    let name = self.named(format_args!("{} {units}", dispatch.facts.entry));
                     let bound = bound(&dispatch.bound, privates);
                     step(
                         Task::Run(Run {
@@ -440,7 +476,7 @@ impl Shared {
                         let task = Task::Download(private.storage.clone(), whole);
                         steps.push(Step {
                             task,
-                            name: format!("accumulate {}", private.of),
+                            name: self.named(format_args!("accumulate {}", private.of)),
                             ends,
                             combines,
                         });
@@ -497,7 +533,7 @@ impl Shared {
                 has_failed |= !matches!(result, Ok(_) | Err(DeviceError::Checked(_)));
                 let mut inner = self.lock();
                 inner.state.ended(command, result);
-                self.notify(&inner);
+                self.notify(&mut inner);
             };
             // Devices are written elsewhere, too: one that breaks its word must not leave anyone waiting.
             let worked = catch_unwind(AssertUnwindSafe(|| device.execute(&tasks, &mut answer)));
@@ -510,7 +546,7 @@ impl Shared {
                 for command in rest.iter().filter_map(|step| step.ends) {
                     self.lock().state.ended(command, Err(DeviceError::NotBegun));
                 }
-                self.notify(&self.lock());
+                self.notify(&mut self.lock());
                 return;
             }
             steps = rest;
@@ -518,7 +554,7 @@ impl Shared {
     }
 
     /// Ends the commands that a device came back from without an answer. It is taken for lost: nobody knows what it did.
-    fn silent(&self, index: usize, steps: &[Step], worked: std::thread::Result<()>) {
+    fn silent(&self, index: usize, steps: &[Step], worked: thread::Result<()>) {
         let message = match worked {
             Ok(()) => "it came back with tasks that it hadn't answered".to_owned(),
             Err(payload) => format!("it panicked: {}", said(&*payload)),
@@ -532,7 +568,7 @@ impl Shared {
             // Those that were answered have ended, and stay what they are.
             inner.state.ended(command, Err(lost.clone()));
         }
-        self.notify(&inner);
+        self.notify(&mut inner);
     }
 }
 

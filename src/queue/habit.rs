@@ -8,10 +8,25 @@
 use super::probe::Probe;
 use super::trial::Trial;
 use crate::span::Span;
-use crate::split::{Horizon, Measured};
+use crate::split::{Horizon, Measured, Prediction};
 
+/// What a dispatch takes at most that isn't decided anew each time: the decision would be a part of it that counts.
+const SHORT_SECONDS: f64 = 100e-6;
+/// How many such dispatches follow a decision.
+const FOLLOWING: u32 = 31;
+/// One that was so far off is decided anew.
+const DEPARTED: f64 = 0.3;
 /// What of the last dispatches' deviation is still expected at the next.
 const KEPT: f64 = 0.7;
+
+/// That a short dispatch is one device's.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    device: usize,
+    prediction: Prediction,
+    /// Dispatches that it still holds for.
+    left: u32,
+}
 
 /// What is remembered of a repeated dispatch.
 #[derive(Clone, Debug, Default)]
@@ -32,14 +47,41 @@ pub(super) struct Habit {
     pub(super) measured: Vec<Measured>,
     /// How many dispatches were handed out in chunks because some device's speed wasn't known.
     pub(super) unknown: u32,
+    /// What was decided of a short dispatch.
+    settled: Option<Settled>,
     /// How far off predictions are, once there were some: the largest part by which a device's chunks took longer or shorter
     /// lately.
     pub(super) deviation: Option<f64>,
 }
 
 impl Habit {
+    /// Notes that the dispatch was left to one device which lacked nothing for it, or that it was split.
+    pub(super) fn decided(&mut self, alone: Option<usize>, prediction: Prediction) {
+        let alone = alone.filter(|_| prediction.seconds < SHORT_SECONDS && !self.probe.is_due());
+        self.settled = alone.map(|device| Settled {
+            device,
+            prediction,
+            left: FOLLOWING,
+        });
+    }
+
+    /// Who does a short dispatch, if that was decided a short time ago.
+    pub(super) fn settled(&mut self) -> Option<(usize, Prediction)> {
+        let settled = self.settled.as_mut()?;
+        let followed = (settled.device, settled.prediction);
+        settled.left -= 1;
+        self.probe.decided(false);
+        if settled.left == 0 || self.probe.is_due() {
+            self.settled = None;
+        }
+        Some(followed)
+    }
+
     /// Learns how far off a prediction was: at once if it was further off than was expected, slowly if it was better.
     pub(super) fn deviated(&mut self, deviation: f64) {
+        if deviation > DEPARTED {
+            self.settled = None;
+        }
         let before = self.deviation.unwrap_or(0.0);
         self.deviation = Some(deviation.max(before * KEPT));
     }

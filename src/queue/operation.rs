@@ -15,7 +15,7 @@ use crate::plan::{Placed, Touch};
 use crate::range::Chunk;
 use crate::span::Span;
 use crate::split::{Handout, Measured, Policy, Prediction};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The user's hold on a buffer. When the last one goes, the queue is told to forget the buffer.
 #[derive(Debug)]
@@ -162,42 +162,27 @@ impl Request {
 
 /// Where the outcome of an operation is left, and waited for.
 #[derive(Debug, Default)]
-pub(crate) struct Completion {
-    outcome: Mutex<Option<Result<Report>>>,
-    ended: Condvar,
-}
+pub(crate) struct Completion(OnceLock<Result<Report>>);
 
 impl Completion {
+    /// Says what became of it; the first to say so is right.
     pub(crate) fn set(&self, outcome: Result<Report>) {
-        let mut place = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        place.get_or_insert(outcome);
-        self.ended.notify_all();
+        self.0.get_or_init(|| outcome);
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        let outcome = self.outcome.lock();
-        outcome.unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.get().is_some()
     }
 
     pub(crate) fn get(&self) -> Option<Result<Report>> {
-        self.outcome
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.get().cloned()
     }
 
-    pub(crate) fn wait(&self) -> Result<Report> {
-        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match &*outcome {
-                Some(outcome) => return outcome.clone(),
-                None => {
-                    outcome = self
-                        .ended
-                        .wait(outcome)
-                        .unwrap_or_else(PoisonError::into_inner)
-                }
-            }
+    pub(crate) fn wait(self: Arc<Self>) -> Result<Report> {
+        self.0.wait();
+        match Arc::try_unwrap(self) {
+            Ok(own) => own.0.into_inner().expect("it was waited for"),
+            Err(shared) => shared.0.wait().clone(),
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::range::Range;
 use crate::span::Span;
 use crate::split::{Decider, Estimate};
 use crate::system::System;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How long a run may be predicted to take unless something else is asked for. Windows ends those of two seconds.
@@ -80,20 +81,20 @@ pub(crate) struct State {
     pub(super) plan: Plan,
     pub(super) buffers: IdMap<BufferId, Registered>,
     /// The private copies of each chunk that accumulates, by the chunk's group.
-    pub(super) privates: HashMap<BufferId, Vec<Private>>,
+    pub(super) privates: IdMap<BufferId, Vec<Private>>,
     pub(super) commands: IdMap<CommandId, Command>,
     /// When each command that is under way was handed out.
     handed_out: IdMap<CommandId, f64>,
-    pub(super) operations: BTreeMap<OperationId, Operation>,
+    pub(super) operations: BTreeMap<OperationId, Box<Operation>>,
     /// Submitted and not planned, in order.
     pub(super) waiting: VecDeque<OperationId>,
     pub(super) members: Vec<Member>,
     pub(crate) profile: Profile,
-    pub(super) habits: HashMap<(u128, Range), Habit>,
+    pub(super) habits: FxHashMap<(u128, Range), Habit>,
     /// How long a run on a device with a memory of its own may be predicted to take: drivers end runs that take too long.
     pub(crate) longest_run_seconds: f64,
     /// Kernels and devices whose first sample has been thrown away.
-    pub(super) warm: HashSet<(u128, usize)>,
+    pub(super) warm: FxHashSet<(u128, usize)>,
     pub(super) decider: Decider,
     pub(super) estimates: Vec<Known>,
     pub(super) whole_missing: Vec<u64>,
@@ -123,16 +124,16 @@ impl State {
             planner: Planner::new(System::new(&homes)),
             plan: Plan::default(),
             buffers: IdMap::default(),
-            privates: HashMap::new(),
+            privates: IdMap::default(),
             commands: IdMap::default(),
             handed_out: IdMap::default(),
             operations: BTreeMap::new(),
             waiting: VecDeque::new(),
             members: infos.iter().map(member).collect(),
             profile,
-            habits: HashMap::new(),
+            habits: FxHashMap::default(),
             longest_run_seconds: LONGEST_RUN_SECONDS,
-            warm: HashSet::new(),
+            warm: FxHashSet::default(),
             decider: Decider::default(),
             estimates: Vec::new(),
             whole_missing: Vec::new(),
@@ -203,7 +204,7 @@ impl State {
         self.next_operation += 1;
         let operation = Operation::new(request, self.members.len());
         let completion = operation.completion.clone();
-        self.operations.insert(id, operation);
+        self.operations.insert(id, Box::new(operation));
         self.waiting.push_back(id);
         self.settle();
         (id, completion)

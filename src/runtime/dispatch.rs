@@ -492,7 +492,7 @@ impl Event {
     /// [`Error::Checked`] with what a checked runtime found. If no device could run it, its input is lost, its native body panicked, or the runtime was dropped before it began. What it was to write is then lost
     /// until it is written again.
     pub fn wait(&self) -> Result<Report> {
-        self.completion.wait()
+        self.completion.clone().wait()
     }
 
     /// Whether the dispatch has ended.
