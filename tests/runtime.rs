@@ -1138,6 +1138,41 @@ fn slices_of_a_long_dispatch_give_the_same_bytes() {
 }
 
 #[test]
+fn fixed_shares_of_a_long_dispatch_are_run_in_slices() {
+    let script = Script {
+        items_per_second: 1e4,
+        ..Script::default()
+    };
+    let mut builder = Runtime::builder().without_profile_dir();
+    builder = builder.longest_run(Duration::from_millis(50));
+    for name in ["first", "second"] {
+        builder = builder.device(VirtualDevice::new(name, script.clone()));
+    }
+    let shares = Policy::Fixed(vec![0.25, 0.75]);
+    let runtime = builder
+        .split(shares)
+        .build()
+        .expect("the devices are there");
+    let (kernel, n) = (increment(), 6400);
+    let x = runtime.buffer::<u32>(n).expect("there is room");
+    for step in 1..=4 {
+        let report = runtime.dispatch(&kernel, n).bind("x", &x).run();
+        let report = report.expect("it runs");
+        let values = runtime.read(&x).expect("it is there");
+        assert!(values.iter().all(|x| *x == step), "{report}");
+        // Nobody takes from another's share.
+        let items: Vec<_> = report
+            .devices
+            .iter()
+            .map(|device| device.invocations)
+            .collect();
+        assert_eq!(items, [1600, 4800], "{report}");
+        let mut longest = report.devices.iter().map(|device| device.longest_seconds);
+        assert!(longest.all(|longest| longest < 0.051), "{report}");
+    }
+}
+
+#[test]
 fn a_second_process_starts_at_the_split_that_the_first_came_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = || {
