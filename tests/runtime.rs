@@ -1137,6 +1137,130 @@ fn slices_of_a_long_dispatch_give_the_same_bytes() {
     }
 }
 
+/// Two devices that share every dispatch evenly.
+fn even_pair() -> Runtime {
+    let mut builder = Runtime::builder().without_profile_dir();
+    for name in ["first", "second"] {
+        builder = builder.device(VirtualDevice::new(name, Script::default()));
+    }
+    let built = builder.split(Policy::Fixed(vec![1.0, 1.0])).build();
+    built.expect("the devices are there")
+}
+
+#[test]
+fn a_range_of_one_row_is_split_along_it_by_what_is_declared() {
+    let runtime = even_pair();
+    let kernel = increment().access("x", Access::OneToOne);
+    let kernel = kernel.expect("it has the binding");
+    let x = runtime.buffer::<u32>(256).expect("there is room");
+    let ranges = [Range::from(256), [256, 1].into(), [256, 1, 1].into()];
+    for (step, range) in (1..).zip(ranges) {
+        let report = runtime.dispatch(&kernel, range).bind("x", &x).run();
+        let report = report.expect("it runs");
+        assert!(
+            report
+                .devices
+                .iter()
+                .all(|device| device.invocations == 128),
+            "{report}"
+        );
+        assert_eq!(runtime.read(&x).expect("it is there"), [step; 256]);
+    }
+}
+
+#[test]
+fn what_is_declared_of_rows_holds_for_a_range_of_one() {
+    let runtime = even_pair();
+    let sums = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> x: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> sums: array<u32>;
+         var<workgroup> parts: array<u32, 64>;
+         @compute @workgroup_size(64)
+         fn main(@builtin(local_invocation_index) i: u32, @builtin(workgroup_id) group: vec3<u32>) {
+             parts[i] = x[group.y * 64u + i]; workgroupBarrier();
+             if i > 0u { return; }
+             for (var k = 0u; k < 64u; k++) { sums[group.y] += parts[k]; }
+         }",
+    );
+    let sums = sums.and_then(|kernel| kernel.access("x", Access::OneToOne));
+    let sums = sums.and_then(|kernel| kernel.access("sums", Access::OneToOne));
+    let sums = sums.expect("it has the bindings");
+    for rows in [1, 2, 5] {
+        let x = runtime.buffer_from(&vec![3_u32; 64 * rows]);
+        let x = x.expect("there is room");
+        let y = runtime.buffer::<u32>(rows).expect("there is room");
+        let dispatch = runtime.dispatch(&sums, [64, rows]);
+        let report = dispatch.bind("x", &x).bind("sums", &y).run();
+        let report = report.unwrap_or_else(|error| panic!("{rows} rows: {error}"));
+        assert_eq!(
+            runtime.read(&y).expect("it is there"),
+            vec![192; rows],
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn what_is_declared_of_rows_may_be_more_than_an_element_of_one() {
+    let runtime = even_pair();
+    // Every element of a row is the last of the row.
+    let last = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> x: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+         @compute @workgroup_size(64)
+         fn main(@builtin(global_invocation_id) id: vec3<u32>) { y[id.y * 256u + id.x] = x[id.y * 256u + 255u]; }",
+    );
+    let last = last.and_then(|kernel| kernel.access("x", Access::OneToOne));
+    let last = last.expect("it has the binding");
+    for rows in [1, 3] {
+        let x: Vec<u32> = (0..256 * rows).collect();
+        let x = runtime.buffer_from(&x).expect("there is room");
+        let y = runtime
+            .buffer::<u32>(256 * rows as usize)
+            .expect("there is room");
+        let dispatch = runtime.dispatch(&last, [256, rows]);
+        let run = dispatch.bind("x", &x).bind("y", &y).run();
+        run.unwrap_or_else(|error| panic!("{rows} rows: {error}"));
+        let values = runtime.read(&y).expect("it is there");
+        assert!((0..).zip(&values).all(|(i, y)| *y == i / 256 * 256 + 255));
+    }
+}
+
+#[test]
+fn fixed_shares_of_a_long_dispatch_are_run_in_slices() {
+    let script = Script {
+        items_per_second: 1e4,
+        ..Script::default()
+    };
+    let mut builder = Runtime::builder().without_profile_dir();
+    builder = builder.longest_run(Duration::from_millis(50));
+    for name in ["first", "second"] {
+        builder = builder.device(VirtualDevice::new(name, script.clone()));
+    }
+    let shares = Policy::Fixed(vec![0.25, 0.75]);
+    let runtime = builder
+        .split(shares)
+        .build()
+        .expect("the devices are there");
+    let (kernel, n) = (increment(), 6400);
+    let x = runtime.buffer::<u32>(n).expect("there is room");
+    for step in 1..=4 {
+        let report = runtime.dispatch(&kernel, n).bind("x", &x).run();
+        let report = report.expect("it runs");
+        let values = runtime.read(&x).expect("it is there");
+        assert!(values.iter().all(|x| *x == step), "{report}");
+        // Nobody takes from another's share.
+        let items: Vec<_> = report
+            .devices
+            .iter()
+            .map(|device| device.invocations)
+            .collect();
+        assert_eq!(items, [1600, 4800], "{report}");
+        let mut longest = report.devices.iter().map(|device| device.longest_seconds);
+        assert!(longest.all(|longest| longest < 0.051), "{report}");
+    }
+}
+
 #[test]
 fn a_second_process_starts_at_the_split_that_the_first_came_to() {
     let folder = tempfile::tempdir().expect("a folder");

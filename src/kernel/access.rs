@@ -58,7 +58,8 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Strided {
     /// Units of the range's slowest dimension in a block. Chunks are cut between blocks, so the workgroup is a multiple of
-    /// this many units.
+    /// this many units. What is proven of a binding that is only read may have blocks of several workgroups: a chunk that
+    /// ends within one reads all of it.
     pub units: u64,
     /// Elements from those of one block to those of the next; negative if they come the other way around.
     pub stride: i64,
@@ -388,6 +389,19 @@ mod tests {
         };
         assert!(!wide.is_disjoint());
         assert_eq!(elements(wide, Span::new(0, 500)), Ok(Span::new(0, 9)));
+    }
+
+    #[test]
+    fn a_chunk_that_ends_within_a_block_touches_all_of_it() {
+        let pairs = Access::Strided(Strided {
+            units: 256,
+            stride: 256,
+            from: 0,
+            to: 256,
+        });
+        let elements = |units| pairs.elements(units, 1024, 1024);
+        assert_eq!(elements(Span::new(0, 256)), Ok(Span::new(0, 256)));
+        assert_eq!(elements(Span::new(192, 320)), Ok(Span::new(0, 512)));
     }
 
     #[test]

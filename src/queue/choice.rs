@@ -14,7 +14,7 @@ use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
 use crate::split::{
-    Demand, Density, Estimate, Guided, Handout, Pace, Prediction, partition, single,
+    Demand, Density, Estimate, Guided, Handout, Pace, Prediction, Runner, Slices, partition, single,
 };
 
 /// Dispatches in which every device is given the chance to show how fast it is.
@@ -126,6 +126,13 @@ impl State {
                         .collect();
                 }
                 partition(extent, grain, &Density::flat(), &able, &mut chunks);
+                if let Some(slices) = self.slices(dispatch, &chunks) {
+                    self.chunks = chunks;
+                    return Ok(Choice::Handout {
+                        handout: Handout::Slices(slices),
+                        prediction: None,
+                    });
+                }
             }
             Resolved::Measured if self.is_known(dispatch) => {
                 let expected = self.decide(dispatch, &mut chunks);
@@ -335,6 +342,26 @@ impl State {
             handout: Handout::Guided(Guided::new(left, grain, &paces)),
             prediction: None,
         }
+    }
+
+    /// Chunks that are kept to, in slices, if one would take longer than a run of its device may, or nobody knows.
+    fn slices(&self, dispatch: &Dispatch, chunks: &[Span]) -> Option<Slices> {
+        let (extent, density) = (dispatch.extent(), self.profile.density(key(dispatch)));
+        let per_unit = dispatch.per_unit() as f64;
+        let runners = self.estimates.iter().enumerate();
+        let runners = runners.map(|(device, known)| Runner {
+            rate: known.rate.map(|rate| rate / per_unit),
+            longest_seconds: self.longest_seconds(device),
+        });
+        let runners: Vec<_> = runners.collect();
+        let accumulates = dispatch.touches.iter().any(Touch::accumulates);
+        let is_exposed = |(chunk, runner): (&Span, &Runner)| match runner.rate {
+            _ if chunk.is_empty() || runner.longest_seconds.is_infinite() => false,
+            Some(rate) => density.weight(*chunk, extent) > rate * runner.longest_seconds,
+            None => !accumulates,
+        };
+        let is_cut = chunks.iter().zip(&runners).any(is_exposed);
+        is_cut.then(|| Slices::new(chunks, extent, dispatch.grain(), density.clone(), runners))
     }
 
     fn no_device(&self, dispatch: &Dispatch, operation: &Operation) -> Error {

@@ -14,6 +14,7 @@ use crate::kernel::{
 use crate::plan::Touch;
 use crate::queue::{Completion, Dispatch, Hold, Report, Request, Resolved};
 use crate::range::{Chunk, Range};
+use crate::span::Span;
 use crate::split::Policy;
 use bytemuck::Pod;
 use smallvec::SmallVec;
@@ -185,9 +186,38 @@ impl<'a> DispatchBuilder<'a> {
     /// As [`DispatchBuilder::submit`].
     pub fn patterns(&self) -> Result<Vec<Pattern>> {
         let facts = self.kernel.facts()?;
-        let chunk = check_range(self.range, facts.workgroup)?;
+        let chunk = self.chunk(facts)?;
         let proof = self.proof(facts, &chunk)?;
         Ok(facts.patterns(&proof))
+    }
+
+    /// The whole range, and the dimension that it is split along.
+    ///
+    /// A range of one row is split along the row. What is declared of rows doesn't always hold for the elements of one: then
+    /// the row is the unit, as it is where there are more of them.
+    fn chunk(&self, facts: &Facts) -> Result<Chunk> {
+        let chunk = check_range(self.range, facts.workgroup)?;
+        let last = self.range.dimensions() - 1;
+        if chunk.slowest == last || facts.declared.iter().all(Option::is_none) {
+            return Ok(chunk);
+        }
+        let of_rows = Chunk {
+            slowest: last,
+            units: Span::new(0, 1),
+            ..chunk
+        };
+        for (name, given) in &self.given {
+            let declared = facts.declared[facts.find(name)?];
+            if let (Given::Buffer(buffer), Some(declared)) = (given, declared)
+                && declared
+                    .elements(chunk.units, chunk.units.end, buffer.len)
+                    .is_err()
+            {
+                return Ok(of_rows);
+            }
+        }
+        let is_contradicted = self.proof(facts, &chunk)?.contradiction.is_some();
+        Ok(if is_contradicted { of_rows } else { chunk })
     }
 
     /// What is known of how the dispatch accesses its buffers.
@@ -224,7 +254,7 @@ impl<'a> DispatchBuilder<'a> {
     /// The dispatch, checked.
     fn request(self) -> Result<Request> {
         let facts = self.kernel.facts()?.clone();
-        let chunk = check_range(self.range, facts.workgroup)?;
+        let chunk = self.chunk(&facts)?;
         let proof = self.proof(&facts, &chunk)?;
         // A checked runtime says more of it, and of every other fault.
         if !self.runtime.inner.is_checked

@@ -1,10 +1,10 @@
 //! A dispatch whose chunks are handed out as devices ask for them.
 //!
-//! One face for both ways to do so; each of them decides on its own.
+//! One face for all ways to do so; each of them decides on its own.
 //!
 //! Invariant: every unit is handed out exactly once.
 
-use super::{Guided, Tail};
+use super::{Guided, Slices, Tail};
 use crate::span::Span;
 
 /// What is left to hand out of a dispatch, and how.
@@ -14,6 +14,8 @@ pub enum Handout {
     Guided(Guided),
     /// A partition whose boundaries are found at the end.
     Tail(Tail),
+    /// A partition that is kept to, in runs that aren't too long.
+    Slices(Slices),
 }
 
 impl Handout {
@@ -22,6 +24,7 @@ impl Handout {
         match self {
             Self::Guided(guided) => guided.next(device),
             Self::Tail(tail) => tail.next(device),
+            Self::Slices(slices) => slices.next(device),
         }
     }
 
@@ -33,6 +36,10 @@ impl Handout {
                 tail.completed(device, chunk, seconds);
                 false
             }
+            Self::Slices(slices) => {
+                slices.completed(device, chunk, seconds);
+                false
+            }
         }
     }
 
@@ -42,6 +49,7 @@ impl Handout {
         match self {
             Self::Guided(guided) => guided.is_empty(),
             Self::Tail(tail) => tail.is_empty(),
+            Self::Slices(slices) => slices.is_empty(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod handout;
 mod horizon;
 mod partition;
 mod policy;
+mod slices;
 mod tail;
 mod water_fill;
 
@@ -22,5 +23,6 @@ pub use handout::Handout;
 pub use horizon::Horizon;
 pub use partition::{partition, partition_within};
 pub use policy::{Policy, UnknownPolicy};
+pub use slices::{Runner, Slices};
 pub use tail::{Tail, Taker};
 pub use water_fill::{Candidate, water_fill};

@@ -5,7 +5,7 @@
 //! Invariant: the same source, entry point and round give the same bytes in every process.
 
 use divvy::Kernel;
-use divvy::kernel::{Binding, BindingKind};
+use divvy::kernel::{Binding, BindingKind, Usage};
 use half::f16;
 use naga::{ArraySize, Handle, Module, Scalar, ScalarKind, Type, TypeInner};
 use std::error::Error;
@@ -41,6 +41,10 @@ pub(crate) struct Filled {
 impl Filled {
     pub(crate) fn is_written(&self) -> bool {
         matches!(self.binding.kind, BindingKind::Storage(usage) if usage.writes())
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.binding.kind, BindingKind::Storage(usage) if usage != Usage::Write)
     }
 
     /// Compares bytes that two devices wrote: the first difference in words.

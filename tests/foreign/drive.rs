@@ -3,7 +3,7 @@
 //! Asks the processes, compares what they wrote, and has a difference looked at in checked mode; counting is left to the
 //! caller.
 //!
-//! Invariant: a difference is blamed on the kernel only if checked mode finds a fault in it.
+//! Invariant: a difference is blamed on the kernel only if checked mode finds a fault in it that can reach what differs.
 
 use crate::data::{Filled, Nearness, ROUNDS, filled};
 use crate::process::{Answer, Process};
@@ -37,7 +37,7 @@ pub(crate) enum Comparison {
     Equal,
     /// There are none, for this reason.
     None(String),
-    /// They differ, and checked mode finds these faults in the kernel.
+    /// They differ, and checked mode finds these faults in the kernel, which can reach all that differs.
     Faulty(String, String),
     /// They differ.
     Different(String),
@@ -116,24 +116,41 @@ impl Processes {
         other: fn(&mut Self) -> &mut Process,
     ) -> Comparison {
         let out = self.scratch.join("other");
+        let round = |found: String| format!("round {}: {found}", run.round);
         let found = match other(self).run(run.file, run.entry, run.round, &out) {
             Answer::Endless => return Comparison::None("takes too long".to_owned()),
-            Answer::Crashed(how) => Some(how),
+            // No fault of a kernel may end a process.
+            Answer::Crashed(how) => return Comparison::Different(round(how)),
             Answer::Said(word, words) => match word.as_str() {
                 "ran" => match fs::read(&out) {
-                    Ok(bytes) => run.difference(&bytes, nearness),
-                    Err(error) => Some(error.to_string()),
+                    Ok(bytes) => run.differences(&bytes, nearness),
+                    Err(error) => return Comparison::Different(round(error.to_string())),
                 },
                 "refused" => return Comparison::None(words),
-                _ => Some(format!("{word}: {words}")),
+                // Of no binding: only what can reach all of them can have done it.
+                _ => vec![(String::new(), format!("{word}: {words}"))],
             },
         };
-        let Some(found) = found.map(|found| format!("round {}: {found}", run.round)) else {
+        if found.is_empty() {
             return Comparison::Equal;
-        };
+        }
+        let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
+        let text = round(texts.join("; "));
         match self.checked.run(run.file, run.entry, run.round, &out) {
-            Answer::Said(word, faults) if word == "failed" => Comparison::Faulty(found, faults),
-            _ => Comparison::Different(found),
+            Answer::Said(word, faults) if word == "faulty" => {
+                let (reached, faults) = faults.split_once('\t').unwrap_or(("", &faults));
+                let is_reached = |(name, _): &(String, String)| {
+                    reached
+                        .split(' ')
+                        .any(|other| other == "*" || other == name)
+                };
+                if found.iter().all(is_reached) {
+                    Comparison::Faulty(text, faults.to_owned())
+                } else {
+                    Comparison::Different(format!("{text}; faults reach only {reached}: {faults}"))
+                }
+            }
+            _ => Comparison::Different(text),
         }
     }
 }
@@ -148,13 +165,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// How what another run wrote differs.
-    fn difference(&self, other: &[u8], nearness: Nearness) -> Option<String> {
+    /// The bindings in which what another run wrote differs, and how.
+    fn differences(&self, other: &[u8], nearness: Nearness) -> Vec<(String, String)> {
         let pairs = parts(self.all, self.written).zip(parts(self.all, other));
-        let found: Vec<String> = pairs
-            .filter_map(|((one, bytes), (_, other))| one.difference(bytes, other, nearness))
-            .collect();
-        (!found.is_empty()).then(|| found.join("; "))
+        let differing = pairs.filter_map(|((one, bytes), (_, other))| {
+            let text = one.difference(bytes, other, nearness)?;
+            Some((one.binding.name.clone(), text))
+        });
+        differing.collect()
     }
 }
 

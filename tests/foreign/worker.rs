@@ -7,8 +7,9 @@
 use crate::data::{Filled, filled};
 use crate::settings::Settings;
 use bytemuck::Pod;
+use divvy::check::{Does, Findings, Memory};
 use divvy::kernel::BindingKind;
-use divvy::{Buffer, DispatchBuilder, Kernel, KernelError, Runtime};
+use divvy::{Buffer, DispatchBuilder, Fault, Kernel, KernelError, Runtime};
 use std::error::Error;
 use std::fs;
 use std::io::BufRead;
@@ -128,6 +129,10 @@ fn run(
         Err(divvy::Error::NoDevice { reasons }) => {
             return Ok(format!("refused\t{}", reasons.join("; ")));
         }
+        Err(divvy::Error::Checked(findings)) => {
+            let reached = reached(&findings, &all).map_or("*".to_owned(), |names| names.join(" "));
+            return Ok(format!("faulty\t{reached}\t{findings}"));
+        }
         Err(error) => return Ok(format!("failed\t{error}")),
     }
     let mut written = Vec::new();
@@ -136,6 +141,32 @@ fn run(
     }
     fs::write(out, written)?;
     Ok("ran".to_owned())
+}
+
+/// The bindings that faults of a kernel can reach; nothing where that may be any.
+///
+/// Writes that race leave one of their values in what they write, and as long as the kernel doesn't read that, nothing
+/// else can depend on it. Of all other faults there is a value that may flow on, or an element that isn't known.
+fn reached(findings: &Findings, all: &[Filled]) -> Option<Vec<String>> {
+    if findings.more > 0 {
+        return None;
+    }
+    let only_writes = |does: Does| matches!(does, Does::Write | Does::AtomicWrite);
+    let of = |fault: &Fault| match fault {
+        Fault::Race {
+            touched,
+            memory: Memory::Storage,
+            one,
+            other,
+            ..
+        } if only_writes(one.does) && only_writes(other.does) => {
+            let name = touched.split(['.', '[']).next()?;
+            let binding = all.iter().find(|filled| filled.binding.name == name)?;
+            (!binding.is_read()).then(|| name.to_owned())
+        }
+        _ => None,
+    };
+    findings.found.iter().map(|one| of(&one.fault)).collect()
 }
 
 type Read<'a> = Option<Box<dyn Fn() -> divvy::Result<Vec<u8>> + 'a>>;

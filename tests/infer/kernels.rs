@@ -105,6 +105,16 @@ fn few(n: u64, m: u64) -> Setup {
     }
 }
 
+/// A power of two of elements, with the worth of one of the bits of their numbers, and which bit that is.
+fn butterfly(n: u64, m: u64) -> Setup {
+    let len = n.next_power_of_two();
+    let bit = m % u64::from(len.ilog2()).max(1);
+    Setup {
+        u: [len as u32, 1 << bit, bit as u32, 0],
+        ..line(len, m)
+    }
+}
+
 const fn case(name: &'static str, body: &'static str, x: &'static str, y: &'static str) -> Case {
     Case {
         name,
@@ -308,6 +318,145 @@ pub const CASES: &[Case] = &[
     case("a_table", "if id.x < u.a { y[id.x] = x[id.x & 15u]; }", "Strided(64, 0, 0, 16)", "OneToOne"),
     case("swapped_within_a_workgroup", "let i = group.x * 64u + (63u - local.x); if i < u.a { y[i] = 1u; }",
         "", "Strided(64, 64, 0, 64)"),
+    // Partners at a distance of a power of two.
+    Case { setup: butterfly, ..case("a_butterfly",
+        "if id.x < u.a { y[id.x] = x[id.x] + x[id.x ^ u.b]; }", "Strided(512, 512, 0, 512)", "OneToOne") },
+    Case { setup: butterfly, ..case("a_butterfly_of_a_stage",
+        "let i = id.x; if i >= u.a { return; } let bit = 1u << u.c;
+         if (i & bit) == 0u { y[i] = x[i] + x[i + bit]; } else { y[i] = x[i - bit] - x[i]; }", "Strided(512, 512, 0, 512)", "OneToOne") },
+    Case { setup: butterfly, ..case("partners_that_are_near",
+        "let partner = id.x ^ 4u; if id.x < u.a && partner < u.a { y[id.x] = x[partner]; }", "Strided(64, 64, 0, 64)", "OneToOne") },
+    case("partners_by_a_mask", "let partner = id.x ^ 21u; if id.x < u.a && partner < u.a { y[id.x] = x[partner]; }",
+        "Strided(64, 64, 0, 64)", "OneToOne"),
+    Case { setup: butterfly, ..case("a_small_butterfly_in_every_round",
+        "if id.x >= u.a || u.a < 64u { return; } var sum = 0u;
+         for (var k = 0u; k < 6u; k++) { sum += x[id.x ^ (1u << k)]; } y[id.x] = sum;", "Strided(64, 64, 0, 64)", "OneToOne") },
+    case("compared_and_swapped",
+        "let i = id.x; let j = i ^ 16u; if j <= i || j >= u.a { return; }
+         let a = y[i]; let b = y[j]; if (a > b) == ((i & 32u) == 0u) { y[i] = b; y[j] = a; }", "", "Strided(64, 64, 0, 64)"),
+    Case { setup: butterfly, ..case("compared_and_swapped_far_away",
+        "let i = id.x; let j = i ^ u.b; if j <= i || j >= u.a { return; }
+         let a = y[i]; let b = y[j]; // here
+         if a > b { y[i] = b; y[j] = a; }", "", "no") },
+    Case { setup: |n, m| Setup { x: 2 * n.next_multiple_of(64), y: 2 * n.next_multiple_of(64), range: [n, 1, 1], u: [n as u32, 1, (m % 6) as u32, 0] },
+        ..case("pairs_with_a_bit_between",
+        "let k = u.c; if id.x >= u.a { return; }
+         let i = ((id.x >> k) << (k + 1u)) | (id.x & ((1u << k) - 1u)); let j = i | (1u << k);
+         let a = y[i]; y[i] = y[j]; y[j] = a;", "", "Strided(64, 128, 0, 128)") },
+    Case { setup: |n, m| Setup { u: [0, 1 << (m % 6), 0, 0], ..butterfly(n, m) }, ..case("written_to_partners",
+        "y[id.x ^ u.b] = x[id.x];", "OneToOne", "Strided(64, 64, 0, 64)") },
+    Case { setup: butterfly, ..case("turned_over",
+        "if id.x < u.a { y[id.x] = x[id.x ^ (u.a - 1u)]; }", "Strided(64, -64, 960, 1024)", "OneToOne") },
+    Case { setup: butterfly, ..case("turned_over_below_an_end",
+        "if id.x < u.a { y[id.x] = x[~id.x & (u.a - 1u)]; }", "Strided(64, -64, 960, 1024)", "OneToOne") },
+    case("a_partner_past_the_end", "if id.x < u.a { y[id.x ^ 32u] = 1u; } // here", "", "no"),
+    case("bits_of_a_sum", "let i = (id.x + 32u) ^ 32u; if i < u.a { y[i] = 1u; } // here", "", "no"),
+    // As people write them.
+    case("backwards_signed", "let n = i32(u.a); let i = i32(id.x); if i < n { y[i] = x[n - 1 - i]; }",
+        "Strided(64, -64, 936, 1000)", "OneToOne"),
+    case("swapped_with_the_other_end",
+        "let i = id.x; let n = u.a; if i >= n / 2u { return; }
+         let a = y[i]; let b = y[n - 1u - i]; // here
+         y[i] = b; y[n - 1u - i] = a;", "", "no"),
+    case("a_mirrored_border",
+        "let n = i32(u.a); let i = i32(id.x); if i >= n || n < 3 { return; }
+         let left = abs(i - 1); let right = n - 1 - abs(n - 1 - (i + 1)); y[i] = x[left] + x[i] + x[right];",
+        "Neighborhood(1)", "OneToOne"),
+    Case { workgroup: "8, 8", before: "var<workgroup> tile: array<array<u32, 9>, 8>;", ..on_plate("a_transpose_in_tiles",
+        "let c = group.y * 8u + local.x; let r = group.x * 8u + local.y;
+         if c < u.b && r < u.a { tile[local.y][local.x] = x[c * u.a + r]; } workgroupBarrier();
+         let to = group.y * 8u + local.y; if id.x < u.a && to < u.b { y[to * u.a + id.x] = tile[local.x][local.y]; }",
+        "Strided(8, 384, 0, 384)", "OneToOne") },
+    Case { workgroup: "8, 8", before: "var<workgroup> tile: array<array<u32, 9>, 8>;", ..on_plate("a_transpose_that_writes_columns",
+        "if id.x < u.a && id.y < u.b { tile[local.y][local.x] = x[id.y * u.a + id.x]; } workgroupBarrier();
+         let c = group.y * 8u + local.x; let r = group.x * 8u + local.y;
+         if c < u.b && r < u.a { y[r * u.b + c] = tile[local.x][local.y]; } // here", "OneToOne", "no") },
+    Case { workgroup: "4, 2, 2", setup: block, before: "fn at(p: vec3<i32>) -> u32 {
+            let n = vec3<i32>(vec3(u.a, u.b, u.c)); let q = clamp(p, vec3(0), n - 1); return x[(q.z * n.y + q.y) * n.x + q.x]; }",
+        ..case("a_clamped_stencil_of_planes",
+        "if any(id >= vec3(u.a, u.b, u.c)) { return; } let p = vec3<i32>(id);
+         y[(id.z * u.b + id.y) * u.a + id.x] = at(p) + at(p + vec3(1, 0, 0)) + at(p - vec3(1, 0, 0)) + at(p + vec3(0, 1, 0))
+             + at(p - vec3(0, 1, 0)) + at(p + vec3(0, 0, 1)) + at(p - vec3(0, 0, 1));", "Neighborhood(1)", "OneToOne") },
+    on_plate("a_stencil_with_borders_by_select",
+        "if id.x >= u.a || id.y >= u.b { return; } let w = u.a; let i = id.y * w + id.x;
+         let l = select(i - 1u, i, id.x == 0u); let r = select(i + 1u, i, id.x == w - 1u);
+         let t = select(i - w, i, id.y == 0u); let b = select(i + w, i, id.y == u.b - 1u);
+         y[i] = x[l] + x[r] + x[t] + x[b];", "Neighborhood(1)", "OneToOne"),
+    Case { workgroup: "8, 8", before: "var<workgroup> tile: array<array<u32, 10>, 10>;", ..on_plate("a_tile_with_a_halo_of_rows",
+        "for (var t = index; t < 100u; t += 64u) {
+             let at = vec2<i32>(group.xy * 8u) + vec2(i32(t % 10u), i32(t / 10u)) - 1;
+             let p = clamp(at, vec2(0), vec2(i32(u.a), i32(u.b)) - 1); tile[t / 10u][t % 10u] = x[p.y * i32(u.a) + p.x]; }
+         workgroupBarrier(); if id.x >= u.a || id.y >= u.b { return; }
+         y[id.y * u.a + id.x] = tile[local.y][local.x + 1u] + tile[local.y + 2u][local.x + 1u];", "Strided(8, 384, -48, 432)", "OneToOne") },
+    Case { before: "var<workgroup> tile: array<u32, 70>; const R = 3u;", ..case("a_halo_that_few_load",
+        "let i = id.x; let n = u.a; if i < n { tile[local.x + R] = x[i]; }
+         if local.x < R { tile[local.x] = x[max(i, R) - R] * u32(i < n + R && i >= R && n >= R); if i + 64u < n { tile[local.x + 64u + R] = x[i + 64u]; } }
+         workgroupBarrier(); if i >= n { return; } y[i] = tile[local.x] + tile[local.x + 2u * R];",
+        "Strided(64, 64, -3, 67)", "OneToOne") },
+    Case { setup: |n, m| Setup { x: 4 * n, y: 4 * n, ..line(n, m) }, ..case("four_each_unrolled",
+        "let i = id.x * 4u; if i + 3u >= arrayLength(&y) { return; }
+         y[i] = x[i]; y[i + 1u] = x[i + 1u]; y[i + 2u] = x[i + 2u]; y[i + 3u] = x[i + 3u];", "OneToOne", "OneToOne") },
+    Case { setup: |n, m| Setup { range: [n.div_ceil(4), 1, 1], ..line(n, m) }, ..case("four_each_as_far_as_there_are",
+        "for (var k = 0u; k < 4u; k++) { let i = id.x * 4u + k; if i < u.a { y[i] = x[i]; } }", "OneToOne", "OneToOne") },
+    Case { setup: |n, m| Setup { x: 3 * n, ..line(n, m) }, ..case("a_struct_of_arrays",
+        "let i = id.x; let n = u.a; if i < n { y[i] = x[i] + x[n + i] * x[2u * n + i]; } // read", "All", "OneToOne") },
+    Case { setup: |n, m| Setup { y: 2 * n, ..line(n, m) }, ..case("a_struct_of_arrays_that_is_written",
+        "let i = id.x; let n = u.a; if i < n {
+             y[i] = x[i]; y[n + i] = x[i] * 2u; } // here", "OneToOne", "no") },
+    Case { types: ["vec4<u32>", "u32"], setup: |n, m| Setup { x: n.div_ceil(4), ..line(n, m) }, ..case("one_of_four_in_a_vector",
+        "if id.x < u.a { y[id.x] = x[id.x >> 2u][id.x & 3u]; }", "Strided(64, 16, 0, 16)", "OneToOne") },
+    Case { types: ["u32", "vec4<u32>"], setup: |n, m| Setup { y: n.div_ceil(4), ..line(n, m) }, ..case("a_vector_from_four",
+        "let i = id.x * 4u; if id.x < arrayLength(&y) && i + 3u < arrayLength(&x) { y[id.x] = vec4(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); }",
+        "Strided(64, 256, 0, 256)", "Strided(64, 64, 0, 64)") },
+    Case { setup: |n, m| Setup { x: 4 * n, y: 4 * n, ..line(n, m) }, ..case("strides_of_the_grid",
+        "for (var i = id.x; i < arrayLength(&y); i += groups.x * 64u) {
+             let value = x[i]; // read
+             y[i] = value; } // here", "All", "no") },
+    Case { setup: |n, m| Setup { x: 4 * n, ..line(n, m) }, ..case("bytes_packed_to_words",
+        "if id.x >= u.a { return; } let i = id.x << 2u;
+         y[id.x] = (x[i] & 255u) | ((x[i | 1u] & 255u) << 8u) | ((x[i | 2u] & 255u) << 16u) | (x[i | 3u] << 24u);",
+        "OneToOne", "OneToOne") },
+    Case { setup: |n, m| Setup { x: 2 * n, ..line(n, m) }, ..case("sums_of_pairs",
+        "if id.x < u.a { y[id.x] = x[2u * id.x] + x[2u * id.x + 1u]; }", "OneToOne", "OneToOne") },
+    Case { setup: |n, m| Setup { x: 2 * n - 1, ..line(n, m) }, ..case("sums_of_pairs_and_one_alone",
+        "if id.x < u.a { y[id.x] = x[2u * id.x] + x[min(2u * id.x + 1u, arrayLength(&x) - 1u)]; }", "Strided(64, 128, 0, 128)", "OneToOne") },
+    Case { setup: |n, m| Setup { y: n, range: [n.div_ceil(2), 1, 1], ..line(n, m) }, ..case("odd_with_even",
+        "let i = 2u * id.x + u.d; if i + 1u >= u.a { return; }
+         if y[i] > y[i + 1u] { let a = y[i]; y[i] = y[i + 1u]; y[i + 1u] = a; }", "", "Strided(64, 128, 1, 129)") },
+    Case { setup: |n, m| Setup { x: n + 1, ..line(n, m) }, ..case("rows_of_a_sparse_matrix",
+        "if id.x >= u.a { return; } var sum = 0u; let end = min(x[id.x + 1u], 100u);
+         for (var k = x[id.x]; k < end; k++) { sum += k; } y[id.x] = sum;", "Strided(64, 64, 0, 65)", "OneToOne") },
+    Case { setup: |n, m| Setup { x: n * m, ..line(n, m) }, ..case("a_matrix_times_ones",
+        "if id.x >= u.a { return; } var sum = 0u; for (var c = 0u; c < u.b; c++) { sum += x[id.x * u.b + c]; } y[id.x] = sum;",
+        "OneToOne", "OneToOne") },
+    Case { setup: |n, m| Setup { x: n * m, ..line(n, m) }, ..case("sums_of_columns",
+        "if id.x >= u.a { return; } var sum = 0u;
+         for (var r = 0u; r < u.b; r++) { sum += x[r * u.a + id.x]; } // read
+         y[id.x] = sum;", "All", "OneToOne") },
+    Case { setup: |n, m| { let s = plate(n, m); Setup { x: 4 * s.x, ..s } }, ..on_plate("half_as_large",
+        "if id.x >= u.a || id.y >= u.b { return; } let w = 2u * u.a; let i = 2u * id.y * w + 2u * id.x;
+         y[id.y * u.a + id.x] = (x[i] + x[i + 1u] + x[i + w] + x[i + w + 1u]) / 4u;", "OneToOne", "OneToOne") },
+    Case { setup: |n, m| { let s = plate(n, 2 * m); Setup { x: m * s.range[1].div_ceil(2), ..s } }, ..on_plate("twice_as_large",
+        "if id.x >= u.a || id.y >= u.b { return; } y[id.y * u.a + id.x] = x[(id.y / 2u) * (u.a / 2u) + id.x / 2u];",
+        "Strided(4, 96, 0, 96)", "OneToOne") },
+    Case { setup: |n, m| { let s = plate(n, m); Setup { range: [s.range[0], s.range[1].div_ceil(2), 1], ..s } }, ..on_plate("two_rows_each",
+        "if id.x >= u.a { return; } for (var k = 0u; k < 2u; k++) { let r = 2u * id.y + k;
+             if r < u.b { y[r * u.a + id.x] = x[r * u.a + id.x]; } }", "Strided(4, 384, 0, 384)", "Strided(4, 384, 0, 384)") },
+    Case { workgroup: "64", setup: |n, m| { let rows = n.div_ceil(128); Setup { range: [128, rows, 1], ..line(n, m) } },
+        ..case("a_long_line_in_rows",
+        "let i = id.y * (groups.x * 64u) + id.x; if i < u.a { y[i] = x[i]; }", "Strided(1, 128, 0, 128)", "Strided(1, 128, 0, 128)") },
+    Case { setup: |n, m| { let s = plate(n, m); let rows = s.x / m; Setup { range: [64 * rows, 1, 1], x: 64 * rows, y: 64 * rows, u: s.u } },
+        ..case("rows_by_shifts_and_masks",
+        "let row = id.x >> 6u; let column = id.x & 63u; if row < u.b { let i = (row << 6u) | column;
+             y[i] = x[i] + x[(row << 6u) | ((column + 1u) & 63u)]; }", "Strided(64, 64, 0, 64)", "OneToOne") },
+    Case { before: "var<workgroup> sums: array<u32, 64>;", setup: |n, m| Setup { y: n.next_multiple_of(64), ..line(n, m) }, ..case("prefixes_of_blocks",
+        "var sum = 0u; if id.x < u.a { sum = x[id.x]; } sums[index] = sum; workgroupBarrier();
+         for (var d = 1u; d < 64u; d <<= 1u) { var v = sums[index]; if index >= d { v += sums[index - d]; }
+             workgroupBarrier(); sums[index] = v; workgroupBarrier(); }
+         y[group.x * 64u + index] = sums[index];", "OneToOne", "Strided(64, 64, 0, 64)") },
+    case("a_window_by_while",
+        "if id.x >= u.a { return; } var sum = 0u; var j = id.x; var left = 3u;
+         while left > 0u && j > 0u { j -= 1u; left -= 1u; sum += x[j]; } y[id.x] = sum;", "Strided(64, 64, -3, 63)", "OneToOne"),
     // Accumulation.
     Case { setup: few, types: ["u32", "atomic<u32>"], ..case("a_histogram",
         "if id.x < arrayLength(&x) { atomicAdd(&y[x[id.x] & 15u], 1u); }", "OneToOne", "Accumulate(Add)") },
@@ -348,7 +497,7 @@ pub const CASES: &[Case] = &[
     case("minus_one_that_isnt_guarded", "if id.x < u.a { y[id.x - 1u] = 1u; } // here", "", "no"),
     case("a_guard_in_the_other_branch", "if id.x >= u.a { y[id.x] = 1u; } else { y[id.x] = 2u; } // here", "", "no"),
     case("a_loop_without_a_bound",
-        "var i = id.x; loop { if x[i % u.a] == 7u || i > 4000000000u { break; } i += 1u; }
+        "var i = id.x; loop { if x[i % u.a] == 7u || i > 5000u { break; } i += 1u; }
          if i < u.a { y[i] = 1u; } // here", "All", "no"),
     case("a_loop_that_goes_on_into_the_neighbours",
         "for (var k = 0u; k < 2u; k++) { if id.x + k < u.a { y[id.x + k] = k; } } // here", "", "no"),

@@ -5,7 +5,7 @@
 //! Invariant: every value that an operation can have for an invocation of the path is in one of the cases of its result.
 
 use super::form::Form;
-use super::machine::Machine;
+use super::machine::{Change, Machine};
 use super::path::{Facts, Path};
 use super::value::{Case, Cond, Int, Order, limits};
 use smallvec::SmallVec;
@@ -276,7 +276,7 @@ impl Machine<'_> {
     }
 
     /// What remains of the largest whole number of divisors that isn't more than the form.
-    fn floor(&mut self, form: &Form, divisor: i128, path: &Path) -> Option<Form> {
+    pub(super) fn floor(&mut self, form: &Form, divisor: i128, path: &Path) -> Option<Form> {
         self.burn(4);
         let (low, high) = path.bound(&self.symbols, form);
         let (first, last) = (low.div_euclid(divisor), high.div_euclid(divisor));
@@ -300,6 +300,20 @@ impl Machine<'_> {
         let (low, high) = path.bound(&self.symbols, &rest);
         if low.div_euclid(divisor) == high.div_euclid(divisor) {
             return Some(whole.shifted(low.div_euclid(divisor)));
+        }
+        // What a symbol is the whole part of may be in there beside it.
+        for (symbol, _) in rest.terms.iter().filter(|_| rest.terms.len() > 1) {
+            if self.symbols.of(*symbol).part_of.is_none() {
+                continue;
+            }
+            self.burn(4);
+            let symbol = Form::symbol(*symbol);
+            let (low, high) = path.bound(&self.symbols, &rest.plus(&symbol, -divisor)?);
+            if low.div_euclid(divisor) == high.div_euclid(divisor) {
+                return whole
+                    .plus(&symbol, 1)
+                    .map(|whole| whole.shifted(low.div_euclid(divisor)));
+            }
         }
         let part = self.part(&rest, divisor)?;
         whole.plus(&part, 1)
@@ -419,7 +433,13 @@ impl Machine<'_> {
         let words = a.words | b.words;
         match self.number(b) {
             Some(by) => self.scaled(a, 1 << (by & 31), words, path),
-            None => self.anything(a.is_signed, words),
+            None => {
+                let ((low, high), (least, most)) = (self.range(a, path), self.range(b, path));
+                if low < 0 || least < 0 || most > 31 {
+                    return self.anything(a.is_signed, words);
+                }
+                self.between(low << least, high << most, a.is_signed, words)
+            }
         }
     }
 
@@ -466,6 +486,9 @@ impl Machine<'_> {
                 return Int { words, ..high };
             }
             if mask < WORD / 2 {
+                if let Some(cases) = self.masked(other, mask, path) {
+                    return self.of_cases(cases, a.is_signed, words, path);
+                }
                 let (low, high) = self.range(other, path);
                 let most = if low >= 0 { high.min(mask) } else { mask };
                 return self.between(0, most, a.is_signed, words);
@@ -476,6 +499,25 @@ impl Machine<'_> {
             return self.between(0, a_high.min(b_high), a.is_signed, words);
         }
         self.anything(a.is_signed, words)
+    }
+
+    /// The bits of an integer that are set in a mask, if that is one run of bits.
+    fn masked(&mut self, int: &Int, mask: i128, path: &Path) -> Option<Cases> {
+        let first = mask & -mask;
+        let end = mask + first;
+        if end & (end - 1) != 0 {
+            return None;
+        }
+        let mut cases = Cases::new();
+        for case in int.cases.iter() {
+            let Some(path) = self.path_of(case, path) else {
+                continue;
+            };
+            let form = self.bits(&case.form, first, end, &path)?.times(first)?;
+            let facts = case.facts.clone();
+            cases.push(Case { facts, form });
+        }
+        Some(cases)
     }
 
     /// An integer modulo a power of two: the same for a value and for what it is modulo 2^32.
@@ -493,12 +535,84 @@ impl Machine<'_> {
         self.of_cases(cases, int.is_signed, words, path)
     }
 
-    /// Bitwise or, and exclusive or: the sum where no bit is in both.
+    /// Changes the bits of an integer that are set in a mask, case by case. Nothing if what comes out is too large.
+    fn change_bits(&mut self, int: &Int, change: Change, mask: i128, path: &Path) -> Option<Cases> {
+        let first = mask & -mask;
+        let end = (mask as u128 + 1).next_power_of_two() as i128;
+        let mut cases = Cases::new();
+        for case in int.cases.iter() {
+            let Some(path) = self.path_of(case, path) else {
+                continue;
+            };
+            // The same for a form and for what it is modulo 2^32.
+            let bits = self.bits(&case.form, first, end, &path)?;
+            let changed = self.changed_bits(&bits, change, mask / first)?;
+            let form = case.form.plus(&changed.minus(&bits)?, first)?;
+            let facts = case.facts.clone();
+            cases.push(Case { facts, form });
+        }
+        Some(cases)
+    }
+
+    /// Bitwise exclusive or.
+    pub(super) fn exclusive_or(&mut self, a: &Int, b: &Int, path: &Path) -> Int {
+        let words = a.words | b.words;
+        if let Some(sum) = self.of_other_bits(a, b, path) {
+            return sum;
+        }
+        for (mask, other) in [(a, b), (b, a)] {
+            let Some(mask) = self.number(mask) else {
+                continue;
+            };
+            let mask = mask.rem_euclid(WORD);
+            if mask == 0 {
+                return Int {
+                    words,
+                    ..other.clone()
+                };
+            }
+            if mask >= WORD / 2 {
+                // -1 - x turns all bits over.
+                let rest = Int::number(WORD - 1 - mask, a.is_signed);
+                let turned = self.exclusive_or(other, &rest, path);
+                let minus_one = Int::number(-1, a.is_signed);
+                let all = self.subtract(&minus_one, &turned, path);
+                return Int { words, ..all };
+            }
+            if let Some(cases) = self.change_bits(other, Change::Turn, mask, path) {
+                return self.of_cases(cases, a.is_signed, words, path);
+            }
+        }
+        self.mixed(a, b, path)
+    }
+
+    /// Bitwise or.
     pub(super) fn or(&mut self, a: &Int, b: &Int, path: &Path) -> Int {
+        let words = a.words | b.words;
+        if let Some(sum) = self.of_other_bits(a, b, path) {
+            return sum;
+        }
+        for (mask, other) in [(a, b), (b, a)] {
+            let Some(mask) = self.number(mask) else {
+                continue;
+            };
+            let mask = mask.rem_euclid(WORD);
+            if mask == 0 || mask >= WORD / 2 {
+                continue;
+            }
+            if let Some(cases) = self.change_bits(other, Change::Set, mask, path) {
+                return self.of_cases(cases, a.is_signed, words, path);
+            }
+        }
+        self.mixed(a, b, path)
+    }
+
+    /// The sum, where it is known that no bit is in both.
+    fn of_other_bits(&mut self, a: &Int, b: &Int, path: &Path) -> Option<Int> {
         let words = a.words | b.words;
         let ranges = [self.range(a, path), self.range(b, path)];
         if ranges.iter().any(|(low, _)| *low < 0) {
-            return self.anything(a.is_signed, words);
+            return None;
         }
         for (high, (_, most)) in [(a, ranges[1]), (b, ranges[0])] {
             let step = (most + 1).max(1) as u128;
@@ -509,8 +623,29 @@ impl Machine<'_> {
             };
             if high.cases.iter().all(is_clear) {
                 let sum = self.add(a, b, path);
-                return Int { words, ..sum };
+                return Some(Int { words, ..sum });
             }
+        }
+        None
+    }
+
+    /// What two integers are when bits of them are mixed, whichever of them: within the block of the one that the bits of
+    /// the other reach.
+    fn mixed(&mut self, a: &Int, b: &Int, path: &Path) -> Int {
+        let words = a.words | b.words;
+        let ranges = [self.range(a, path), self.range(b, path)];
+        if ranges.iter().any(|(low, _)| *low < 0) {
+            return self.anything(a.is_signed, words);
+        }
+        let most = ranges[0].1.min(ranges[1].1).max(0) as u128 + 1;
+        let block = most.next_power_of_two() as i128;
+        let larger = if ranges[0].1 < ranges[1].1 { b } else { a };
+        if block < WORD {
+            let low = self.low_bits(larger, block, words, path);
+            let corner = self.subtract(larger, &low, path);
+            let place = self.between(0, block - 1, a.is_signed, words);
+            let sum = self.add(&corner, &place, path);
+            return Int { words, ..sum };
         }
         let most = ranges[0].1.max(ranges[1].1).max(0) as u128 + 1;
         self.between(0, most.next_power_of_two() as i128 - 1, a.is_signed, words)

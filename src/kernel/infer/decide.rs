@@ -8,7 +8,7 @@
 
 use super::form::Form;
 use super::machine::Machine;
-use super::path::Path;
+use super::path::{Path, gcd};
 use super::sites::{Does, Index, Site};
 use super::{Contradiction, Why};
 use crate::kernel::access::{Access, Combine, Strided, Word};
@@ -38,6 +38,8 @@ struct Reach {
 /// What a workgroup touches, relative to a multiple of its number.
 #[derive(Clone, Copy)]
 struct Window {
+    /// How many workgroups are taken for one.
+    groups: i128,
     stride: i128,
     low: i128,
     high: i128,
@@ -51,6 +53,22 @@ impl Window {
     /// Elements that a workgroup touches besides as many as there are for each.
     fn excess(&self) -> i128 {
         (self.width() - self.stride.abs()).max(0)
+    }
+
+    /// Elements that a chunk touches besides its own: a chunk of workgroups ends within a block of them as often as not.
+    fn cost(&self) -> i128 {
+        let cut = if self.groups > 1 {
+            self.stride.abs()
+        } else {
+            0
+        };
+        self.excess() + cut
+    }
+
+    /// Whether a halo of units, `per` elements each, is the better pattern where it costs so much.
+    fn is_worse_than(&self, cost: i128, per: i128) -> bool {
+        let is_plain = self.groups == 1 && self.excess() > 0;
+        cost < self.cost() || is_plain && cost <= self.cost() + 2 * per
     }
 }
 
@@ -153,10 +171,12 @@ impl Machine<'_> {
                 (cost, per, access)
             })
             .filter(|(cost, ..)| *cost <= half);
+        let window = [self.blocks(&known), window].into_iter().flatten();
         let by_window = window
-            .filter(|window| window.excess() <= half && window.width() < i128::from(touched.len));
+            .filter(|window| window.excess() <= half && window.width() < i128::from(touched.len))
+            .min_by_key(Window::cost);
         match (by_units, by_window) {
-            (Some((cost, per, access)), Some(window)) if cost <= window.excess() + 2 * per => {
+            (Some((cost, per, access)), Some(window)) if window.is_worse_than(cost, per) => {
                 Ok(access)
             }
             (_, Some(window)) => Ok(self.strided(window)),
@@ -170,7 +190,7 @@ impl Machine<'_> {
 
     fn strided(&self, window: Window) -> Access {
         Access::Strided(Strided {
-            units: self.grain(),
+            units: self.grain() * window.groups as u64,
             stride: window.stride as i64,
             from: window.low as i64,
             to: (window.high + 1) as i64,
@@ -252,25 +272,69 @@ impl Machine<'_> {
         }
         // What one workgroup alone does belongs to it, however wide it is.
         strides.push(len.into());
+        let group = self.ids[self.inputs.slowest].1.clone();
         let windows = strides
             .into_iter()
-            .filter_map(|stride| self.window_of(known, stride));
+            .filter_map(|stride| self.window_of(known, (&group, 1), stride));
         let windows: Vec<_> = windows.collect();
         windows
             .into_iter()
             .min_by_key(|window| (window.excess(), window.width(), window.stride.abs()))
     }
 
-    fn window_of(&mut self, known: &[(usize, &Path, &Form)], stride: i128) -> Option<Window> {
-        const FARTHEST: i128 = 1 << 62;
+    /// What blocks of several workgroups touch, where indices go by such blocks.
+    fn blocks(&mut self, known: &[(usize, &Path, &Form)]) -> Option<Window> {
+        let groups = i128::from(self.inputs.groups(self.inputs.slowest));
+        let mut sizes: Vec<i128> = Vec::new();
+        // Bits of an index are in the index itself, or in what was asked of it on the way.
+        let forms = known
+            .iter()
+            .flat_map(|(_, path, form)| path.assumed.iter().chain([*form]));
+        for (symbol, _) in forms.flat_map(|form| &form.terms) {
+            // The symbol grows by one in so many workgroups.
+            let (rise, run) = self.symbols.of(*symbol).slope;
+            let size = run / gcd(rise.abs(), run);
+            if rise != 0 && size > 1 && size < groups && !sizes.contains(&size) && sizes.len() < 4 {
+                sizes.push(size);
+            }
+        }
         let group = self.ids[self.inputs.slowest].1.clone();
+        let mut best: Option<Window> = None;
+        for size in sizes {
+            let block = self.part(&group, size)?;
+            let mut slopes = known.iter();
+            let slope = slopes.find_map(|(.., form)| self.symbols.slope_over(form, size));
+            let window = slope.and_then(|stride| self.window_of(known, (&block, size), stride));
+            if let Some(window) = window
+                && best.is_none_or(|best| window.cost() < best.cost())
+            {
+                best = Some(window);
+            }
+        }
+        best
+    }
+
+    /// What blocks of so many workgroups touch, from the number of a block and how far one is from the next.
+    fn window_of(
+        &mut self,
+        known: &[(usize, &Path, &Form)],
+        (block, groups): (&Form, i128),
+        stride: i128,
+    ) -> Option<Window> {
+        const FARTHEST: i128 = 1 << 62;
         let mut window: Option<Window> = None;
         for (_, path, form) in known {
             self.burn(8);
-            let (low, high) = path.bound(&self.symbols, &form.plus(&group, -stride)?);
+            let (low, high) = path.bound(&self.symbols, &form.plus(block, -stride)?);
             window = Some(match window {
-                None => Window { stride, low, high },
+                None => Window {
+                    groups,
+                    stride,
+                    low,
+                    high,
+                },
                 Some(all) => Window {
+                    groups,
                     stride,
                     low: all.low.min(low),
                     high: all.high.max(high),

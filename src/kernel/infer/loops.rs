@@ -5,7 +5,7 @@
 //!
 //! Invariant: what a variable is said to be at the start of a round it is in every round.
 
-use super::form::Form;
+use super::form::{Form, Symbol};
 use super::machine::{Exit, Frame, Machine, State};
 use super::path::Path;
 use super::value::{Int, Root, Value, limits};
@@ -15,9 +15,14 @@ use naga::{Block, Expression, Handle, Statement};
 /// Loops inside of more loops than this are followed once, without looking for what their variables have in common.
 const DEEPEST_LOOP: usize = 4;
 
+/// More rounds than a variable takes that changes in each.
+const WORD: i128 = 1 << 32;
+
 /// What a variable is taken to do in a loop.
 #[derive(Clone, Debug)]
 enum Guess {
+    /// It is this, plus the step times the number of the round.
+    Marches(Form, i128),
     /// It is this, plus a multiple of the step.
     Steps(Form, i128),
     /// It is somewhere between.
@@ -198,7 +203,7 @@ impl<'a> Machine<'a> {
             return Guess::Anything;
         };
         let mut step: Option<i128> = None;
-        let (mut is_steps, mut grows, mut shrinks) = (true, true, true);
+        let (mut is_march, mut is_steps, mut grows, mut shrinks) = (true, true, true, true);
         for (end, path) in ends {
             let Value::Int(end) = end else {
                 return Guess::Anything;
@@ -209,7 +214,7 @@ impl<'a> Machine<'a> {
                     return Guess::Anything;
                 };
                 match by.as_number() {
-                    Some(0) => {}
+                    Some(0) => is_march = false,
                     Some(by) => {
                         let by = shortest(by);
                         is_steps &= step.is_none_or(|step| step == by);
@@ -231,7 +236,12 @@ impl<'a> Machine<'a> {
             cases = self.spanning(cases, first.is_signed, path);
         }
         if is_steps && let (Some(step), [only]) = (step, cases.as_slice()) {
-            return Guess::Steps(only.form.clone(), step);
+            let first = only.form.clone();
+            return if is_march {
+                Guess::Marches(first, step)
+            } else {
+                Guess::Steps(first, step)
+            };
         }
         let (least, most) = first.limits();
         let (low, high) = self.range(first, path);
@@ -245,10 +255,17 @@ impl<'a> Machine<'a> {
 
     /// Sets the variables to what is guessed of them at the start of a round.
     fn begin(&mut self, changed: &[usize], guesses: &[Guess], state: &mut State) {
+        // Those that take a step in every round have taken equally many.
+        let round = self.new_symbol(0, WORD);
         for (slot, guess) in changed.iter().zip(guesses) {
             let is_signed = matches!(&state.variables[*slot], Value::Int(int) if int.is_signed);
             let value = match guess {
-                Guess::Steps(first, step) => self.stepping(first, *step, is_signed, &state.path),
+                Guess::Marches(first, step) => {
+                    self.stepping(first, *step, is_signed, &state.path, Some(round))
+                }
+                Guess::Steps(first, step) => {
+                    self.stepping(first, *step, is_signed, &state.path, None)
+                }
                 Guess::Stays(low, high) => {
                     Some(Value::Int(self.between(*low, *high, is_signed, 0)))
                 }
@@ -268,6 +285,7 @@ impl<'a> Machine<'a> {
         step: i128,
         is_signed: bool,
         path: &Path,
+        round: Option<Symbol>,
     ) -> Option<Value> {
         let (least, most) = limits(is_signed);
         let (low, high) = path.bound(&self.symbols, first);
@@ -276,11 +294,13 @@ impl<'a> Machine<'a> {
         } else {
             (high - least) / -step
         };
-        let round = self.new_symbol(0, rounds.max(0));
+        let round = round.unwrap_or_else(|| self.new_symbol(0, WORD));
         let form = first.plus(&Form::symbol(round), step)?;
         // Where it begins is a value of the type, and no step leads past an end of it.
         let facts = [form.shifted(-most), form.times(-1)?.shifted(least)];
-        self.symbols.known[round as usize].facts.extend(facts);
+        let known = &mut self.symbols.known[round as usize];
+        known.high = known.high.min(rounds.max(0));
+        known.facts.extend(facts);
         Some(Value::Int(Int::of(form, is_signed)))
     }
 
@@ -294,7 +314,8 @@ impl<'a> Machine<'a> {
                 let (a, b) = self.range(end, path);
                 *low <= a && b <= *high
             }
-            Guess::Steps(_, step) => {
+            Guess::Marches(_, step) | Guess::Steps(_, step) => {
+                let may_rest = matches!(guess, Guess::Steps(..));
                 let (Value::Int(start), Value::Int(end)) = (start, end) else {
                     return false;
                 };
@@ -308,7 +329,7 @@ impl<'a> Machine<'a> {
                     let Some(by) = by.map(shortest) else {
                         return false;
                     };
-                    let is_step = by == 0 || by == *step;
+                    let is_step = may_rest && by == 0 || by == *step;
                     let path = path.with(&self.symbols, &case.facts);
                     let (low, high) = path.bound(&self.symbols, &begin.shifted(by));
                     path.is_dead || is_step && least <= low && high <= most

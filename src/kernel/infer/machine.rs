@@ -20,11 +20,21 @@ use std::collections::HashMap;
 /// How much work is done for a kernel before it is given up.
 const FUEL: usize = 300_000;
 
+/// Larger divisors aren't put together from smaller ones.
+const MOST_DIVISOR: i128 = 1 << 40;
+
 /// Why a kernel can't be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
     TooComplex,
     Unsupported,
+}
+
+/// How bits are changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Change {
+    Turn,
+    Set,
 }
 
 /// A function while it runs.
@@ -62,6 +72,8 @@ pub(super) struct Machine<'a> {
     pub(super) inputs: &'a Inputs<'a>,
     pub(super) symbols: Symbols,
     pub(super) parts: HashMap<(Form, i128), Symbol>,
+    /// What bits are after a change of those that are set in a mask.
+    pub(super) changed: HashMap<(Form, Change, i128), Symbol>,
     /// The types of the variables.
     pub(super) types: Vec<Handle<Type>>,
     pub(super) privates: HashMap<Handle<GlobalVariable>, usize>,
@@ -92,6 +104,7 @@ impl<'a> Machine<'a> {
             inputs,
             symbols: Symbols::default(),
             parts: HashMap::new(),
+            changed: HashMap::new(),
             types: Vec::new(),
             privates: HashMap::new(),
             sites: Vec::new(),
@@ -133,6 +146,7 @@ impl<'a> Machine<'a> {
             self.symbols.known[group as usize].slope = (1, 1);
         }
         self.define(group, &global, size);
+        self.symbols.known[group as usize].part_of = Some((global.clone(), size));
         self.parts.insert((global.clone(), size), group);
         (global, Form::symbol(group))
     }
@@ -158,6 +172,17 @@ impl<'a> Machine<'a> {
 
     /// The whole part of a form divided by a number.
     pub(super) fn part(&mut self, form: &Form, divisor: i128) -> Option<Form> {
+        // A part of a part is a part of what that was made of, by one name.
+        let inner = match form.terms.as_slice() {
+            [(symbol, 1)] if form.constant == 0 => self.symbols.of(*symbol).part_of.clone(),
+            _ => None,
+        };
+        if let Some((whole, inner)) = &inner
+            && let Some(divisor) = inner.checked_mul(divisor)
+            && divisor < MOST_DIVISOR
+        {
+            return self.part(&whole.clone(), divisor);
+        }
         let key = (form.clone(), divisor);
         if let Some(found) = self.parts.get(&key) {
             return Some(Form::symbol(*found));
@@ -165,10 +190,66 @@ impl<'a> Machine<'a> {
         let (low, high) = self.ground.bound(&self.symbols, form);
         let slope = self.symbols.slope_of_part(form, divisor);
         let part = self.new_symbol(low.div_euclid(divisor), high.div_euclid(divisor));
-        self.symbols.known[part as usize].slope = slope;
+        let known = &mut self.symbols.known[part as usize];
+        known.slope = slope;
+        known.part_of = Some((form.clone(), divisor));
         self.define(part, form, divisor);
         self.parts.insert(key, part);
         Some(Form::symbol(part))
+    }
+
+    /// Bits of a form, from the one that is worth `first` to before the one that is worth `end`, as a number of `first`s.
+    pub(super) fn bits(
+        &mut self,
+        form: &Form,
+        first: i128,
+        end: i128,
+        path: &Path,
+    ) -> Option<Form> {
+        let low = self.floor(form, first, path)?;
+        let high = self.floor(form, end, path)?;
+        low.plus(&high, -(end / first))
+    }
+
+    /// What bits are when those that are set in a mask are changed.
+    pub(super) fn changed_bits(&mut self, bits: &Form, change: Change, mask: i128) -> Option<Form> {
+        let is_all = mask & (mask + 1) == 0;
+        match change {
+            Change::Set if is_all => return Some(Form::number(mask)),
+            Change::Turn if is_all && bits.as_number().is_some() => {
+                return bits.times(-1).map(|negative| negative.shifted(mask));
+            }
+            _ => {}
+        }
+        // By the bits and not by what they are of: where it is known that some are clear they are another form.
+        let key = (bits.clone(), change, mask);
+        if let Some(found) = self.changed.get(&key) {
+            return Some(Form::symbol(*found));
+        }
+        let most = (mask as u128 + 1).next_power_of_two() as i128 - 1;
+        let changed = self.new_symbol(0, most);
+        let sum = bits.plus(&Form::symbol(changed), 1)?;
+        let more = Form::symbol(changed).minus(bits)?;
+        let less = more.times(-1)?;
+        let facts = match change {
+            // Each of them is set either before or after.
+            Change::Turn if is_all => [sum.shifted(-mask), sum.times(-1)?.shifted(mask)],
+            // No other is another than before.
+            Change::Turn => [more.shifted(-mask), less.shifted(-mask)],
+            Change::Set => [more.shifted(-mask), less],
+        };
+        let (rise, run) = match change {
+            Change::Turn if is_all => {
+                let (rise, run) = self.symbols.rise(bits).unwrap_or((0, 1));
+                (-rise, run)
+            }
+            _ => self.symbols.rise(bits).unwrap_or((0, 1)),
+        };
+        let known = &mut self.symbols.known[changed as usize];
+        known.slope = (rise, run);
+        known.facts.extend(facts);
+        self.changed.insert(key, changed);
+        Some(Form::symbol(changed))
     }
 
     pub(super) fn new_symbol(&mut self, low: i128, high: i128) -> Symbol {

@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) slope: (i128, i128),
     /// Forms of it that are at most zero.
     pub(super) facts: Facts,
+    /// What it is the whole part of, and the divisor.
+    pub(super) part_of: Option<(Form, i128)>,
 }
 
 /// All symbols.
@@ -48,6 +50,7 @@ impl Symbols {
             high,
             slope: (0, 1),
             facts: Facts::new(),
+            part_of: None,
         });
         (self.known.len() - 1) as Symbol
     }
@@ -58,6 +61,18 @@ impl Symbols {
 
     /// How much a form grows from one workgroup to the next, if that is a whole number.
     pub(super) fn slope(&self, form: &Form) -> Option<i128> {
+        self.slope_over(form, 1)
+    }
+
+    /// How much a form grows over so many workgroups, if that is a whole number.
+    pub(super) fn slope_over(&self, form: &Form, groups: i128) -> Option<i128> {
+        let (rise, run) = self.rise(form)?;
+        let rise = rise.checked_mul(groups)?;
+        (rise % run == 0).then(|| rise / run)
+    }
+
+    /// How much a form grows, and over how many workgroups it does.
+    pub(super) fn rise(&self, form: &Form) -> Option<(i128, i128)> {
         let (mut number, mut divisor) = (0_i128, 1_i128);
         for (symbol, factor) in &form.terms {
             let (n, d) = self.of(*symbol).slope;
@@ -65,8 +80,10 @@ impl Symbols {
                 .checked_mul(d)?
                 .checked_add(n.checked_mul(*factor)?.checked_mul(divisor)?)?;
             divisor = divisor.checked_mul(d)?;
+            let common = gcd(number.abs(), divisor);
+            (number, divisor) = (number / common, divisor / common);
         }
-        (number % divisor == 0).then(|| number / divisor)
+        Some((number, divisor))
     }
 
     /// The slope of what the form is divided by a number.
@@ -79,31 +96,13 @@ impl Symbols {
     }
 }
 
-/// The way to a place in the kernel.
+/// Intervals of symbols that are tighter than what is always known of them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Path {
-    /// What was taken for true on the way.
-    pub(super) assumed: Vec<Form>,
-    /// Tighter bounds of symbols.
-    bounds: SmallVec<[(Symbol, i128, i128); 6]>,
-    /// No invocation comes here.
-    pub(super) is_dead: bool,
-    /// The conditions on the way, and what they were.
-    pub(super) conditions: Vec<(Rc<Cond>, bool)>,
-    /// Whether the conditions say exactly which invocations come here.
-    pub(super) is_exact: bool,
-}
+struct Intervals(SmallVec<[(Symbol, i128, i128); 6]>);
 
-impl Path {
-    pub(super) fn start() -> Self {
-        Self {
-            is_exact: true,
-            ..Self::default()
-        }
-    }
-
-    fn interval(&self, symbols: &Symbols, symbol: Symbol) -> (i128, i128) {
-        let own = self.bounds.iter().find(|(other, ..)| *other == symbol);
+impl Intervals {
+    fn of(&self, symbols: &Symbols, symbol: Symbol) -> (i128, i128) {
+        let own = self.0.iter().find(|(other, ..)| *other == symbol);
         own.map_or_else(
             || (symbols.of(symbol).low, symbols.of(symbol).high),
             |(_, low, high)| (*low, *high),
@@ -111,10 +110,10 @@ impl Path {
     }
 
     /// The least and the largest value of a form, by the intervals of its symbols alone.
-    fn loose(&self, symbols: &Symbols, form: &Form) -> (i128, i128) {
+    fn bound(&self, symbols: &Symbols, form: &Form) -> (i128, i128) {
         let (mut least, mut most) = (form.constant, form.constant);
         for (symbol, factor) in &form.terms {
-            let (low, high) = self.interval(symbols, *symbol);
+            let (low, high) = self.of(symbols, *symbol);
             let (a, b) = (factor.saturating_mul(low), factor.saturating_mul(high));
             least = least.saturating_add(a.min(b));
             most = most.saturating_add(a.max(b));
@@ -122,34 +121,92 @@ impl Path {
         (least, most)
     }
 
-    /// Bounds of what the form can be here.
-    pub(super) fn bound(&self, symbols: &Symbols, form: &Form) -> (i128, i128) {
-        if let Some(number) = form.as_number() {
-            return (number, number);
+    /// Draws the intervals of a fact's symbols together; whether the fact can hold.
+    fn tighten(&mut self, symbols: &Symbols, fact: &Form) -> bool {
+        let least = self.bound(symbols, fact).0;
+        for (symbol, factor) in &fact.terms {
+            let (low, high) = self.of(symbols, *symbol);
+            let own = factor.saturating_mul(low).min(factor.saturating_mul(high));
+            // The others are at least this.
+            let Some(others) = least.checked_sub(own) else {
+                continue;
+            };
+            // `factor * symbol <= -others`
+            let (new_low, new_high) = if *factor > 0 {
+                (low, high.min((-others).div_euclid(*factor)))
+            } else {
+                (low.max(-(-others).div_euclid(-*factor)), high)
+            };
+            if (new_low, new_high) == (low, high) {
+                continue;
+            }
+            if new_low > new_high {
+                return false;
+            }
+            self.set(*symbol, new_low, new_high);
         }
-        let upper = |form: &Form| {
-            let mut left = MOST_TRIED;
-            let bound = self.upper(symbols, form, DEPTH, &mut left);
-            let tried = (MOST_TRIED - left) as usize;
-            symbols.work.set(symbols.work.get() + 1 + tried);
-            bound
-        };
-        let low = form.times(-1);
-        let low = low.map_or_else(|| self.loose(symbols, form).0, |negative| -upper(&negative));
-        (low, upper(form))
+        true
     }
 
-    fn upper(&self, symbols: &Symbols, form: &Form, depth: u32, left: &mut u32) -> i128 {
-        let mut best = self.loose(symbols, form).1;
+    fn set(&mut self, symbol: Symbol, low: i128, high: i128) {
+        match self.0.iter_mut().find(|(other, ..)| *other == symbol) {
+            Some(own) => (own.1, own.2) = (low, high),
+            None => self.0.push((symbol, low, high)),
+        }
+    }
+}
+
+/// A search for the largest value of a form.
+struct Search<'a> {
+    symbols: &'a Symbols,
+    assumed: &'a [Form],
+    intervals: Intervals,
+    /// How many combinations may still be tried.
+    left: u32,
+}
+
+impl Search<'_> {
+    fn upper(&mut self, form: &Form, depth: u32) -> i128 {
+        let mut best = self.intervals.bound(self.symbols, form).1;
         if depth == 0 || form.terms.is_empty() {
             return best;
         }
+        let common = common_factor(form.terms.iter());
+        if common > 1 {
+            // What a sum of whole multiples can be at most is a whole multiple.
+            let mut multiples = form.clone();
+            multiples.constant = 0;
+            for (_, factor) in &mut multiples.terms {
+                *factor /= common;
+            }
+            let most = self.upper(&multiples, depth).saturating_mul(common);
+            return best.min(most.saturating_add(form.constant));
+        }
+        for place in 0..form.terms.len() {
+            // Where all but one are multiples of a number, that one may be in the way of seeing what they can be.
+            let others = form.terms.iter().enumerate();
+            let others = others.filter(|(other, _)| *other != place);
+            if form.terms.len() < 3 || common_factor(others.map(|(_, term)| term)) == 1 {
+                continue;
+            }
+            if !self.may_try() {
+                return best;
+            }
+            let mut rest = form.clone();
+            let (symbol, factor) = rest.terms.remove(place);
+            let alone = Form {
+                constant: 0,
+                terms: SmallVec::from_slice(&[(symbol, factor)]),
+            };
+            let most = self.intervals.bound(self.symbols, &alone).1;
+            best = best.min(self.upper(&rest, depth).saturating_add(most));
+        }
+        let (symbols, assumed) = (self.symbols, self.assumed);
         let own = form
             .terms
             .iter()
             .flat_map(|(symbol, _)| &symbols.of(*symbol).facts);
-        for fact in self
-            .assumed
+        for fact in assumed
             .iter()
             .filter(|fact| fact.terms.len() > 1)
             .chain(own)
@@ -177,15 +234,98 @@ impl Path {
                 if rest.terms.len() > form.terms.len() {
                     continue;
                 }
-                if *left == 0 {
+                if !self.may_try() {
                     return best;
                 }
-                *left -= 1;
-                let rest = self.upper(symbols, &rest, depth - 1, left);
+                let rest = self.upper(&rest, depth - 1);
                 best = best.min(rest.div_euclid(factor));
             }
         }
         best
+    }
+
+    /// Draws the interval of a symbol in that is the whole part of a sum, of which more may be known than of its terms.
+    fn draw_in(&mut self, symbol: Symbol) {
+        let Some((sum, divisor)) = &self.symbols.of(symbol).part_of else {
+            return;
+        };
+        if sum.terms.len() < 2 {
+            return;
+        }
+        let (low, high) = self.intervals.of(self.symbols, symbol);
+        let most = self.upper(sum, 1).div_euclid(*divisor);
+        let least = sum.times(-1).map(|negative| -self.upper(&negative, 1));
+        let least = least.map_or(low, |least| least.div_euclid(*divisor));
+        self.intervals
+            .set(symbol, low.max(least), high.min(most).max(least.max(low)));
+    }
+
+    fn may_try(&mut self) -> bool {
+        let may = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        may
+    }
+}
+
+/// The way to a place in the kernel.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Path {
+    /// What was taken for true on the way.
+    pub(super) assumed: Vec<Form>,
+    intervals: Intervals,
+    /// No invocation comes here.
+    pub(super) is_dead: bool,
+    /// The conditions on the way, and what they were.
+    pub(super) conditions: Vec<(Rc<Cond>, bool)>,
+    /// Whether the conditions say exactly which invocations come here.
+    pub(super) is_exact: bool,
+}
+
+impl Path {
+    pub(super) fn start() -> Self {
+        Self {
+            is_exact: true,
+            ..Self::default()
+        }
+    }
+
+    /// Bounds of what the form can be here.
+    pub(super) fn bound(&self, symbols: &Symbols, form: &Form) -> (i128, i128) {
+        if let Some(number) = form.as_number() {
+            return (number, number);
+        }
+        let mut intervals = self.intervals.clone();
+        // A symbol that was made later than what is known here isn't in its intervals yet.
+        for (symbol, _) in &form.terms {
+            let own = symbols.of(*symbol).facts.iter();
+            for fact in own.filter(|fact| fact.terms.last().is_some_and(|(last, _)| last == symbol))
+            {
+                symbols.work.set(symbols.work.get() + 1);
+                let mut tighter = intervals.clone();
+                if tighter.tighten(symbols, fact) {
+                    intervals = tighter;
+                }
+            }
+        }
+        let mut search = Search {
+            symbols,
+            assumed: &self.assumed,
+            intervals,
+            left: MOST_TRIED,
+        };
+        for (symbol, _) in &form.terms {
+            search.draw_in(*symbol);
+        }
+        let high = search.upper(form, DEPTH);
+        let mut tried = MOST_TRIED - search.left;
+        search.left = MOST_TRIED;
+        let low = match form.times(-1) {
+            Some(negative) => -search.upper(&negative, DEPTH),
+            None => search.intervals.bound(symbols, form).0,
+        };
+        tried += MOST_TRIED - search.left;
+        symbols.work.set(symbols.work.get() + 2 + tried as usize);
+        (low, high)
     }
 
     /// Takes for true that the form is at most zero.
@@ -193,18 +333,36 @@ impl Path {
         if self.is_dead {
             return;
         }
-        if self.loose(symbols, fact).1 <= 0 {
+        let fact = &lowest(fact);
+        let (least, most) = self.intervals.bound(symbols, fact);
+        if most <= 0 {
             // Known already, unless some combination is needed to see it; then it may help to have it.
             return;
         }
-        if self.loose(symbols, fact).0 > 0
-            || (fact.terms.len() > 1 && self.bound(symbols, fact).0 > 0)
-        {
+        if least > 0 || (fact.terms.len() > 1 && self.bound(symbols, fact).0 > 0) {
             self.is_dead = true;
             return;
         }
         if self.assumed.len() < MOST_FACTS {
             self.assumed.push(fact.clone());
+        }
+        let is_sum = |(symbol, _): &(Symbol, i128)| {
+            let of = &symbols.of(*symbol).part_of;
+            of.as_ref().is_some_and(|(sum, _)| sum.terms.len() > 1)
+        };
+        if fact.terms.iter().any(is_sum) {
+            let mut search = Search {
+                symbols,
+                assumed: &self.assumed,
+                intervals: std::mem::take(&mut self.intervals),
+                left: MOST_TRIED,
+            };
+            for (symbol, _) in &fact.terms {
+                search.draw_in(*symbol);
+            }
+            let tried = (MOST_TRIED - search.left) as usize;
+            symbols.work.set(symbols.work.get() + tried);
+            self.intervals = search.intervals;
         }
         self.tighten(symbols, fact);
         for (symbol, _) in &fact.terms {
@@ -216,45 +374,22 @@ impl Path {
         let assumed = std::mem::take(&mut self.assumed);
         for other in &assumed[last..] {
             self.tighten(symbols, other);
+            if let Some(rest) = remaining(fact, other) {
+                self.tighten(symbols, &rest);
+            }
         }
         self.assumed = assumed;
     }
 
-    /// Draws the intervals of a fact's symbols together.
     fn tighten(&mut self, symbols: &Symbols, fact: &Form) {
-        let least = self.loose(symbols, fact).0;
-        for (symbol, factor) in &fact.terms {
-            let (low, high) = self.interval(symbols, *symbol);
-            let own = factor.saturating_mul(low).min(factor.saturating_mul(high));
-            // The others are at least this.
-            let Some(others) = least.checked_sub(own) else {
-                continue;
-            };
-            // `factor * symbol <= -others`
-            let (new_low, new_high) = if *factor > 0 {
-                (low, high.min((-others).div_euclid(*factor)))
-            } else {
-                (low.max(-(-others).div_euclid(-*factor)), high)
-            };
-            if (new_low, new_high) == (low, high) {
-                continue;
-            }
-            if new_low > new_high {
-                self.is_dead = true;
-                return;
-            }
-            match self.bounds.iter_mut().find(|(other, ..)| other == symbol) {
-                Some(own) => (own.1, own.2) = (new_low, new_high),
-                None => self.bounds.push((*symbol, new_low, new_high)),
-            }
-        }
+        self.is_dead |= !self.intervals.tighten(symbols, fact);
     }
 
     /// The path with more that is known, without the conditions that led there.
     pub(super) fn with(&self, symbols: &Symbols, facts: &[Form]) -> Self {
         let mut path = Self {
             assumed: self.assumed.clone(),
-            bounds: self.bounds.clone(),
+            intervals: self.intervals.clone(),
             is_dead: self.is_dead,
             conditions: Vec::new(),
             is_exact: false,
@@ -266,7 +401,43 @@ impl Path {
     }
 }
 
-fn gcd(mut a: i128, mut b: i128) -> i128 {
+/// What two facts together say of one symbol alone, if all others in them cancel out.
+fn remaining(one: &Form, other: &Form) -> Option<Form> {
+    if one.terms.len().abs_diff(other.terms.len()) > 1 {
+        return None;
+    }
+    let opposite = |(symbol, mine): &(Symbol, i128)| {
+        let its = other.factor(*symbol);
+        (its != 0 && (its > 0) != (*mine > 0)).then(|| (mine.abs(), its.abs()))
+    };
+    let (mine, its) = one.terms.iter().rev().find_map(opposite)?;
+    let common = gcd(mine, its);
+    let rest = one.times(its / common)?.plus(other, mine / common)?;
+    (rest.terms.len() == 1).then_some(rest)
+}
+
+/// The fact in the lowest terms: whole numbers that are at most a fraction are at most the whole number below it.
+fn lowest(fact: &Form) -> Form {
+    let mut fact = fact.clone();
+    let common = common_factor(fact.terms.iter());
+    if common > 1 {
+        fact.constant = -(-fact.constant).div_euclid(common);
+        for (_, factor) in &mut fact.terms {
+            *factor /= common;
+        }
+    }
+    fact
+}
+
+/// The largest number that all of the factors are multiples of.
+fn common_factor<'a>(terms: impl Iterator<Item = &'a (Symbol, i128)>) -> i128 {
+    terms
+        .map(|(_, factor)| factor.abs())
+        .reduce(gcd)
+        .unwrap_or(1)
+}
+
+pub(super) fn gcd(mut a: i128, mut b: i128) -> i128 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
