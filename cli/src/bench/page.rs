@@ -8,6 +8,7 @@ use super::Results;
 use super::measure::Row;
 use super::plot::{self, Bar, Series};
 use super::table::{cells, heads, short};
+use super::timeline::{Kind, Span};
 use crate::report::seconds;
 use std::fmt::Write;
 
@@ -205,7 +206,7 @@ fn timeline(page: &mut String, row: &Row) {
     let mut kinds: Vec<(usize, &str)> = Vec::new();
     let mut bars = Vec::new();
     for span in &row.timeline {
-        let kind = kind(&span.what);
+        let kind = kind(span);
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -240,11 +241,12 @@ fn timeline(page: &mut String, row: &Row) {
     page.push_str("</figure>\n");
 }
 
-/// What kind of thing a device does, by its name in the trace: a copy, or the entry point that it runs; and its colour.
-fn kind(what: &str) -> (usize, &str) {
-    match what.split_whitespace().next() {
-        Some("to") => (2, "copied to the device"),
-        Some("from") => (4, "copied from the device"),
-        entry => (3, entry.unwrap_or_default()),
+/// What a device does, in words, and its colour.
+fn kind(span: &Span) -> (usize, &str) {
+    match span.kind {
+        Kind::ToDevice => (2, "copied to the device"),
+        Kind::FromDevice => (4, "copied from the device"),
+        Kind::Run => (3, span.what.split_whitespace().next().unwrap_or_default()),
+        Kind::Other => (5, "other"),
     }
 }
