@@ -89,6 +89,17 @@ pub(crate) fn text(number: Number, bytes: &[u8]) -> String {
     }
 }
 
+/// The middle of some numbers, or the mean of the two in the middle; zero of none.
+pub(crate) fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => sorted[odd / 2],
+        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
+    }
+}
+
 /// The number `n` of a sequence that looks random and is the same everywhere.
 ///
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).

@@ -1,7 +1,7 @@
 //! Who did what and when, of a few dispatches after the first: read from the trace of a runtime of their own.
 
 use super::suite::Workload;
-use crate::buffers::Buffers;
+use crate::buffers::{Buffers, Inputs};
 use crate::failure::{Failure, Outcome};
 use divvy::Builder;
 use divvy::trace::{Activity, ActivityKind, Trace};
@@ -51,6 +51,7 @@ impl Kind {
 /// Runs the dispatch a few times with what the profile in the folder knows.
 pub(super) fn record(
     workload: &Workload,
+    inputs: &Inputs,
     builder: &dyn Fn() -> Builder,
     profile: &Path,
 ) -> Outcome<Vec<Span>> {
@@ -58,7 +59,7 @@ pub(super) fn record(
     let begun = {
         let runtime = builder().profile_dir(profile).trace(&file).build()?;
         let start = Instant::now();
-        let buffers = Buffers::new(&runtime, &workload.kernel, workload.range, &workload.inputs)?;
+        let buffers = Buffers::new(&runtime, &workload.kernel, workload.range, inputs)?;
         // The first compiles the kernel and takes the data to where it is needed.
         buffers.dispatch().run()?;
         let begun = start.elapsed().as_secs_f64();
