@@ -7,6 +7,7 @@ mod scale;
 mod suite;
 mod table;
 mod timeline;
+mod tracks;
 
 use crate::failure::Outcome;
 use crate::kernel::{Given, load, part, range};
