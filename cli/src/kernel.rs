@@ -28,6 +28,7 @@ impl FromStr for Named {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
+            Some((_, "")) => Err("nothing stands behind the `=`".to_owned()),
             Some((name, text)) if !name.trim().is_empty() => Ok(Self {
                 name: name.trim().to_owned(),
                 text: text.to_owned(),

@@ -26,6 +26,7 @@ mod output;
 mod profile;
 mod report;
 mod run;
+mod short;
 mod values;
 mod warning;
 

@@ -60,7 +60,17 @@ pub(crate) fn parse(number: Number, text: &str) -> Option<Value> {
     let text = text.trim();
     let bits = 8 * u32::from(number.bytes());
     match number {
-        Number::Float(_) => text.parse().ok().map(Value::Float),
+        Number::Float(_) => {
+            let value: f64 = text.parse().ok()?;
+            // What the type has no room for is not meant to be infinite, unless it says so.
+            let is_said = text.to_lowercase().contains("inf");
+            let most = match bits {
+                16 => f16::MAX.into(),
+                32 => f32::MAX.into(),
+                _ => f64::MAX,
+            };
+            (value.is_nan() || value.abs() <= most || is_said).then_some(Value::Float(value))
+        }
         Number::Signed(_) => {
             let value: i64 = text.parse().ok()?;
             let most = i64::MAX >> (64 - bits);
@@ -143,6 +153,10 @@ mod tests {
     #[test]
     fn a_number_that_the_kind_does_not_have_is_none() {
         assert_eq!(parse(Number::Unsigned(4), "-1"), None);
+        assert_eq!(parse(Number::Float(4), "1e39"), None);
+        assert_eq!(parse(Number::Float(8), "1e999"), None);
+        let infinite = Some(Value::Float(f64::NEG_INFINITY));
+        assert_eq!(parse(Number::Float(4), "-inf"), infinite);
         assert_eq!(parse(Number::Unsigned(4), "4294967296"), None);
         assert_eq!(parse(Number::Unsigned(4), "3.5"), None);
         assert_eq!(parse(Number::Signed(4), "2147483648"), None);

@@ -65,7 +65,7 @@ struct Explain {
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
     /// The range of a dispatch
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range, allow_negative_numbers = true)]
     range: Option<Range>,
     /// Value of a WGSL override
     #[arg(long, value_name = "NAME=NUMBER")]

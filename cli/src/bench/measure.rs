@@ -12,6 +12,7 @@ use crate::compare::{TOLERANCE, difference, is_written};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::numbers::median;
+use crate::output::scratch;
 use divvy::{Builder, Error, Policy, Report, Runtime};
 use serde::Serialize;
 use std::time::Instant;
@@ -187,10 +188,7 @@ pub(super) fn measure(
             .collect(),
     };
     // What the measured split learns and where its data is are its own.
-    let folder = tempfile::tempdir().map_err(|source| Failure::Write {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let folder = scratch()?;
     let own = builder().profile_dir(folder.path()).build()?;
     let own_buffers = Buffers::new(&own, &workload.kernel, workload.range, &inputs)?;
     let mut together = Way::new(Policy::Measured);
