@@ -16,18 +16,19 @@ use std::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
-  One million elements, the result as text:
-    divvy run saxpy.wgsl --range 1000000 --value a=3 --bind x=ones --bind y=iota --out y=-
+  Sixteen elements, the result as text:
+    divvy run saxpy.wgsl --range 16 --value a=3 --bind x=ones --bind y=iota --out y=-
 
   A picture in, a picture out, on the CPU alone:
-    divvy run blur.wgsl --range 1920x1080 --bind image=photo.png --out blurred=blurred.png --devices cpu
+    divvy run blur.wgsl --range 1920x1080 --devices cpu \\
+      --bind image=photo.png --out blurred=blurred.png
 
   NumPy arrays, a struct of values, and every access looked at:
     divvy run heat.wgsl --range 512x512 --bind old=plate.npy --value plate.width=range.x \\
       --value plate.height=range.y --value plate.flow=0.2 --out next=next.npy --checked
 
 Buffers that the kernel only writes need no source: they begin as zeros, one element for each invocation of the range, or as \
-many as the type fixes. Files of --out are replaced only when the run has succeeded.
+many as the type fixes. --out writes all of a buffer, however long the range is. Files of --out are replaced only when the run has succeeded.
 
 Exit codes: 0 if all went well, 1 if the run or a file failed, or --checked found something, 2 if the command line has to be \
 changed.";
@@ -47,6 +48,9 @@ pub(crate) struct Run {
     #[command(flatten)]
     given: Given,
     /// Where to write a buffer: .npy, .png, .txt, .csv, any other name for raw bytes, - for text on the standard output
+    ///
+    /// May be given several times. Text has a line for each element, or for each row of single numbers; several buffers on
+    /// the standard output have a line with # and their name above them.
     #[arg(long, value_name = "NAME=FILE", value_hint = ValueHint::AnyPath)]
     out: Vec<Named>,
     #[command(flatten)]
@@ -57,7 +61,7 @@ pub(crate) struct Run {
     /// How many times to run; buffers keep what the last time left in them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     repeat: u32,
-    /// How to say who did what; it goes to the standard error output if --out writes to the standard one
+    /// How to report what each device did; it goes to the standard error output if --out writes to the standard one
     #[arg(long, value_name = "FORM", default_value = "text")]
     report: Form,
 }

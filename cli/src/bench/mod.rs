@@ -33,8 +33,10 @@ Examples:
 
 Each device alone, all together as measurement splits it, and 21 fixed splits take turns; a time is the median, as the caller \
 sees it, of runs whose data is where it is needed. What the devices compute is compared first. The fixed splits give the first \
-device 0 to 100 %. `possible` is the sum of the devices' rates over the largest, `speedup` what was won over the best device \
-alone, `efficiency` the one over the other. Leave the machine alone meanwhile.";
+device 0 to 100 %. In the table, `best split` is the \
+fastest of them and the first device's share in it, `possible` is the sum of the devices' rates over the largest, `speedup` what was won over the best device \
+alone, `efficiency` \
+`speedup` over `possible`. Leave the machine alone meanwhile.";
 
 /// Measures kernels: each device alone, all together, and fixed splits
 #[derive(Args, Debug)]
