@@ -3,7 +3,7 @@
 //! Invariant: buffers hold what the inputs say until a dispatch has run, and again after a reset.
 
 use crate::data::{Data, Slot};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use divvy::kernel::BindingKind;
 use divvy::{Kernel, Range, RawBuffer, Runtime};
 
@@ -12,6 +12,9 @@ use divvy::{Kernel, Range, RawBuffer, Runtime};
 pub(crate) struct Inputs {
     pub(crate) bound: Vec<(Slot, Data)>,
 }
+
+/// Buffers are whole words.
+const WORD: usize = 4;
 
 /// The inputs in the buffers of a runtime.
 #[derive(Debug)]
@@ -38,6 +41,13 @@ impl<'a> Buffers<'a> {
                 continue;
             }
             let element = slot.element_bytes() as usize;
+            if !data.bytes.len().is_multiple_of(WORD) {
+                return Err(Failure::Odd {
+                    name: slot.name().to_owned(),
+                    count: data.bytes.len() / element,
+                    bytes: element,
+                });
+            }
             buffers.push(Some(
                 runtime.raw_buffer(element, data.bytes.len() / element)?,
             ));

@@ -100,11 +100,7 @@ fn median_size(slot: &Slot, data: &Data) -> f64 {
             sizes.push(value.abs());
         }
     });
-    let middle = sizes.len() / 2;
-    match sizes.len() {
-        0 => 0.0,
-        _ => *sizes.select_nth_unstable_by(middle, f64::total_cmp).1,
-    }
+    numbers::median(&sizes)
 }
 
 fn is_like(number: Number, one: &[u8], other: &[u8], tolerance: f64, size: f64) -> bool {

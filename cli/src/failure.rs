@@ -76,6 +76,16 @@ pub(crate) enum Failure {
         why: String,
         hint: &'static str,
     },
+    #[error(
+        "`{name}` has {count} elements of {bytes} bytes, which is no whole number of words of 4 bytes"
+    )]
+    Odd {
+        name: String,
+        count: usize,
+        bytes: usize,
+    },
+    #[error("`{option}` is for a kernel of your own, and the suite has its own")]
+    OfSuite { option: &'static str },
     #[error("{} has a format that can neither be read nor written", path.display())]
     Format { path: PathBuf },
     #[error("{} is no {format} file that can be read: {why}", path.display())]
@@ -126,6 +136,8 @@ impl Failure {
             | Failure::ValueCount { .. }
             | Failure::Format { .. }
             | Failure::SameFile { .. }
+            | Failure::Odd { .. }
+            | Failure::OfSuite { .. }
             | Failure::Source { .. } => true,
             Failure::Kernel { source, .. } => matches!(
                 **source,
@@ -213,6 +225,13 @@ impl Failure {
             }
             Failure::Unfit { hint, .. } if !hint.is_empty() => (*hint).to_owned(),
             Failure::SameFile { .. } => "give each a file of its own".to_owned(),
+            Failure::Odd { name, count, .. } => {
+                let even = count + 1;
+                format!("use an even number, as --bind {name}=zeros:{even}")
+            }
+            Failure::OfSuite { .. } => {
+                "name the kernel's file, as divvy bench saxpy.wgsl --range 65536".to_owned()
+            }
             Failure::NoFolder => "name one in DIVVY_PROFILE_DIR".to_owned(),
             _ => return None,
         };

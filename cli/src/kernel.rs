@@ -28,6 +28,7 @@ impl FromStr for Named {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
+            Some((_, "")) => Err("nothing stands behind the `=`".to_owned()),
             Some((name, text)) if !name.trim().is_empty() => Ok(Self {
                 name: name.trim().to_owned(),
                 text: text.to_owned(),
@@ -74,6 +75,9 @@ pub(crate) struct Where {
     #[arg(long, value_name = "NAMES")]
     pub(crate) devices: Option<String>,
     /// How the range is split: measured, guided, fixed:0.25,0.75 (a share for each device) or only:NAME
+    ///
+    /// measured, the usual one, gives each device what its speed in earlier runs earns; guided hands out small chunks as devices
+    /// ask for them; only:NAME runs all on one device.
     #[arg(long, value_name = "POLICY")]
     pub(crate) split: Option<Policy>,
 }
@@ -96,7 +100,7 @@ impl Where {
 pub(crate) struct Given {
     /// Data of a buffer: a file (.npy, .png, or raw bytes) or zeros, ones, iota, random:SEED
     ///
-    /// Behind a generator comes a number of elements, if the range doesn't say it: zeros:1000000, iota:640x480,
+    /// NAME is the variable's in the WGSL; give the option once for each buffer. Behind a generator comes a number of elements, if the range doesn't say it: zeros:1000000, iota:640x480,
     /// random:1:1000000. Random floats are from 0 to 1, whole numbers have all their bits; random:SEED:COUNT:BELOW is
     /// below a bound. A .npy must have the dtype of the WGSL type; vectors are a last dimension. Of a .png, u32 takes
     /// pixels as pack4x8unorm packs them, f32 their brightness from 0 to 1, vec4<f32> red, green, blue and alpha.
@@ -105,10 +109,10 @@ pub(crate) struct Given {
     pub(crate) bind: Vec<Named>,
     /// Value of a uniform: a number, several with commas, a member (params.dt=0.1), or JSON
     ///
-    /// range.x, range.y, range.z and range.count stand for the extents of the range.
+    /// NAME is the variable's in the WGSL; give the option once for each. range.x, range.y, range.z and range.count stand for the extents of the range.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) value: Vec<Named>,
-    /// Value of a WGSL override
+    /// Value of a WGSL override, for those without a default or to have another
     #[arg(long, value_name = "NAME=NUMBER")]
     pub(crate) constant: Vec<Named>,
 }

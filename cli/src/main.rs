@@ -26,6 +26,7 @@ mod output;
 mod profile;
 mod report;
 mod run;
+mod short;
 mod values;
 mod warning;
 
@@ -35,9 +36,19 @@ use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
-  divvy run saxpy.wgsl --range 1000000 --value a=3 --bind x=ones --bind y=iota --out y=y.npy
-  divvy check saxpy.wgsl
-  divvy bench suite --html bench.html
+  What is here to compute with, and how fast it is:
+    divvy devices
+
+  A kernel over a million invocations; names are those of the WGSL:
+    divvy run saxpy.wgsl --range 1000000 --value a=3 --bind x=ones --bind y=iota --out y=y.npy
+
+  Whether a kernel has faults, and whether all devices compute the same:
+    divvy check saxpy.wgsl
+
+  What all devices together win, as a page with plots:
+    divvy bench suite --html bench.html
+
+A kernel is a compute shader in WGSL; its range is how many invocations of it there are. Each command says more with --help.
 
 A software GPU, which only takes the CPU's own cores, is used when it is asked for: --devices all, or DIVVY_DEVICES=all.";
 

@@ -60,7 +60,17 @@ pub(crate) fn parse(number: Number, text: &str) -> Option<Value> {
     let text = text.trim();
     let bits = 8 * u32::from(number.bytes());
     match number {
-        Number::Float(_) => text.parse().ok().map(Value::Float),
+        Number::Float(_) => {
+            let value: f64 = text.parse().ok()?;
+            // What the type has no room for is not meant to be infinite, unless it says so.
+            let is_said = text.to_lowercase().contains("inf");
+            let most = match bits {
+                16 => f16::MAX.into(),
+                32 => f32::MAX.into(),
+                _ => f64::MAX,
+            };
+            (value.is_nan() || value.abs() <= most || is_said).then_some(Value::Float(value))
+        }
         Number::Signed(_) => {
             let value: i64 = text.parse().ok()?;
             let most = i64::MAX >> (64 - bits);
@@ -86,6 +96,17 @@ pub(crate) fn text(number: Number, bytes: &[u8]) -> String {
         (_, Value::Float(value)) => format!("{value:?}"),
         (_, Value::Signed(value)) => value.to_string(),
         (_, Value::Unsigned(value)) => value.to_string(),
+    }
+}
+
+/// The middle of some numbers, or the mean of the two in the middle; zero of none.
+pub(crate) fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => sorted[odd / 2],
+        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
     }
 }
 
@@ -132,6 +153,10 @@ mod tests {
     #[test]
     fn a_number_that_the_kind_does_not_have_is_none() {
         assert_eq!(parse(Number::Unsigned(4), "-1"), None);
+        assert_eq!(parse(Number::Float(4), "1e39"), None);
+        assert_eq!(parse(Number::Float(8), "1e999"), None);
+        let infinite = Some(Value::Float(f64::NEG_INFINITY));
+        assert_eq!(parse(Number::Float(4), "-inf"), infinite);
         assert_eq!(parse(Number::Unsigned(4), "4294967296"), None);
         assert_eq!(parse(Number::Unsigned(4), "3.5"), None);
         assert_eq!(parse(Number::Signed(4), "2147483648"), None);

@@ -10,12 +10,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// The exit code of a program that an interrupt ended, as shells have it.
 const INTERRUPTED: i32 = 130;
 
-/// Drafts that an interrupt has to remove.
+/// Drafts and folders that an interrupt has to remove.
 static DRAFTS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Makes an interrupt leave no drafts behind.
@@ -26,7 +26,10 @@ pub(crate) fn clean_up_when_interrupted() {
             .unwrap_or_else(PoisonError::into_inner)
             .drain(..)
         {
-            let _ = fs::remove_file(draft);
+            let _ = match draft.is_dir() {
+                true => fs::remove_dir_all(draft),
+                false => fs::remove_file(draft),
+            };
         }
         std::process::exit(INTERRUPTED);
     });
@@ -40,6 +43,76 @@ pub(crate) struct Files {
     drafts: Vec<(NamedTempFile, PathBuf)>,
 }
 
+/// Where a file is to be written, once its name has been followed to what it stands for.
+///
+/// # Errors
+///
+/// If it is there and says that it isn't to be written.
+fn target(path: &Path) -> Outcome<(PathBuf, Option<fs::Metadata>)> {
+    // A link is followed, so that it is the file behind it that is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let found = fs::metadata(&target).ok();
+    let refused = match &found {
+        Some(found) if found.is_dir() => Some(io::ErrorKind::IsADirectory),
+        Some(found) if found.is_file() && found.permissions().readonly() => {
+            Some(io::ErrorKind::PermissionDenied)
+        }
+        _ => None,
+    };
+    match refused {
+        Some(kind) => Err(Failure::Write {
+            path: path.to_owned(),
+            source: kind.into(),
+        }),
+        None => Ok((target, found)),
+    }
+}
+
+/// A draft beside its target.
+fn draft(target: &Path, found: Option<&fs::Metadata>) -> io::Result<NamedTempFile> {
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".divvy-").suffix(".part");
+    let permissions = found.map(fs::Metadata::permissions).or_else(usual);
+    if let Some(permissions) = permissions {
+        builder.permissions(permissions);
+    }
+    // The name of the draft, which stands in the error, is no affair of the user's.
+    builder.tempfile_in(folder).map_err(|error| {
+        let missing = fs::metadata(folder).err();
+        missing.unwrap_or_else(|| error.kind().into())
+    })
+}
+
+/// Fails as writing would, as far as that can be known, so that nobody computes for hours what has no place.
+pub(crate) fn check_writable(path: &Path) -> Outcome {
+    let (target, found) = target(path)?;
+    if found.as_ref().is_some_and(|found| !found.is_file()) {
+        return Ok(());
+    }
+    let tried = draft(&target, found.as_ref());
+    tried.map(drop).map_err(|source| Failure::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A folder for what only the program itself reads, which goes with it.
+pub(crate) fn scratch() -> Outcome<TempDir> {
+    let folder = tempfile::tempdir().map_err(|source| Failure::Write {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    DRAFTS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(folder.path().to_owned());
+    Ok(folder)
+}
+
 impl Files {
     /// Adds a file with these bytes.
     pub(crate) fn add(&mut self, path: &Path, bytes: &[u8]) -> Outcome {
@@ -47,10 +120,8 @@ impl Files {
             path: path.to_owned(),
             source,
         };
-        // A link is followed, so that it is the file behind it that is replaced. What is no file, a terminal say, can only be
-        // written to.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let found = fs::metadata(&target).ok();
+        let (target, found) = target(path)?;
+        // What is no file, a terminal say, can only be written to.
         if found.as_ref().is_some_and(|found| !found.is_file()) {
             let mut open = fs::OpenOptions::new()
                 .write(true)
@@ -61,17 +132,7 @@ impl Files {
                 .and_then(|()| open.flush())
                 .map_err(failed);
         }
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".divvy-").suffix(".part");
-        let permissions = found.map(|found| found.permissions()).or_else(usual);
-        if let Some(permissions) = &permissions {
-            builder.permissions(permissions.clone());
-        }
-        let mut draft = builder.tempfile_in(folder).map_err(failed)?;
+        let mut draft = draft(&target, found.as_ref()).map_err(failed)?;
         DRAFTS
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -94,7 +155,7 @@ impl Files {
         DRAFTS
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+            .retain(|draft| draft.is_dir());
         Ok(())
     }
 }
@@ -111,11 +172,19 @@ fn usual() -> Option<fs::Permissions> {
     None
 }
 
-/// Writes one file.
-pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Outcome {
-    let mut files = Files::default();
-    files.add(path, bytes)?;
-    files.finish()
+/// The one name of a file that may have several, whether it is there yet or not.
+pub(crate) fn the_file(path: &Path) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// Writes to the standard output.

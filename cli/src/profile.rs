@@ -21,7 +21,8 @@ Examples:
   divvy profile explain heat.wgsl --range 4096x4096
   divvy profile clear
 
-A profile is kept in DIVVY_PROFILE_DIR, or else in a folder of the user's cache. Kernels go by a hash of their source, entry point \
+Divvy measures each kernel on each device as it runs, and splits the next dispatch by that: the profile is what it remembers. \
+It is kept in DIVVY_PROFILE_DIR, or else in a folder of the user's cache. Kernels go by a hash of their source, entry point \
 and constants: change one, and it is another kernel.";
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -33,9 +34,21 @@ Examples:
     divvy profile explain heat.wgsl --range 4096x4096
 
   One entry point, with the constants that it was measured with:
-    divvy profile explain galaxy.wgsl --entry kick --constant tile=16";
+    divvy profile explain blur.wgsl --entry rows --constant radius=5";
 
-/// Shows or clears what was measured in earlier runs
+const LIST_EXAMPLES: &str = "\
+Examples:
+  divvy profile list
+  divvy profile list --folder /tmp/profiles    # that of DIVVY_PROFILE_DIR=/tmp/profiles";
+
+const CLEAR_EXAMPLES: &str = "\
+Examples:
+  divvy profile clear
+  divvy profile clear --folder /tmp/profiles
+
+Clear it after the machine has changed in a way that Divvy doesn't see; the next dispatches measure anew.";
+
+/// Shows or clears what was measured in earlier runs, by which dispatches are split
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ProfileCommand {
@@ -49,10 +62,12 @@ pub(crate) struct ProfileCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Says where the profile is, and what it knows of which kernel and device
+    #[command(after_help = LIST_EXAMPLES)]
     List,
     /// Says in words what is known of a kernel, and what follows
     Explain(Explain),
     /// Removes the profile, and says what it removed
+    #[command(after_help = CLEAR_EXAMPLES)]
     Clear,
 }
 
@@ -61,11 +76,11 @@ enum Action {
 struct Explain {
     #[command(flatten)]
     file: KernelFile,
-    /// Which entry point; without it, all
+    /// Only this entry point
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
-    /// The range of a dispatch
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    /// Only at about this size, and how a dispatch over it would be shared out
+    #[arg(long, value_name = "RANGE", value_parser = range, allow_negative_numbers = true)]
     range: Option<Range>,
     /// Value of a WGSL override
     #[arg(long, value_name = "NAME=NUMBER")]

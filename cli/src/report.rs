@@ -1,5 +1,6 @@
 //! What became of a dispatch, for people and for programs.
 
+use crate::numbers::median;
 use divvy::Report;
 use serde::Serialize;
 
@@ -36,17 +37,6 @@ struct Comparison {
     speedup: f64,
     most_speedup: f64,
     efficiency: f64,
-}
-
-/// The middle of some numbers, or the mean of the two in the middle.
-pub(crate) fn median(numbers: &[f64]) -> f64 {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => sorted[odd / 2],
-        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
-    }
 }
 
 /// Seconds with a unit that suits them.

@@ -2,12 +2,13 @@
 //!
 //! Loads what is bound, runs, and writes what was asked for; a file is written only after everything has gone well.
 
-use crate::buffers::Buffers;
-use crate::data::{Slot, known, write_text};
+use crate::buffers::{Buffers, Inputs};
+use crate::data::{Slot, write_text};
 use crate::failure::{Failure, Outcome};
 use crate::kernel::{Given, KernelFile, Named, Nothing, Where, load, range};
-use crate::output::{Files, print, tell};
+use crate::output::{Files, check_writable, print, tell, the_file};
 use crate::report;
+use crate::short;
 use clap::{Args, ValueEnum, ValueHint};
 use divvy::Range;
 use std::path::{Path, PathBuf};
@@ -15,18 +16,19 @@ use std::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
-  One million elements, the result as text:
-    divvy run saxpy.wgsl --range 1000000 --value a=3 --bind x=ones --bind y=iota --out y=-
+  Sixteen elements, the result as text:
+    divvy run saxpy.wgsl --range 16 --value a=3 --bind x=ones --bind y=iota --out y=-
 
   A picture in, a picture out, on the CPU alone:
-    divvy run blur.wgsl --range 1920x1080 --bind image=photo.png --out blurred=blurred.png --devices cpu
+    divvy run blur.wgsl --range 1920x1080 --devices cpu \\
+      --bind image=photo.png --out blurred=blurred.png
 
   NumPy arrays, a struct of values, and every access looked at:
     divvy run heat.wgsl --range 512x512 --bind old=plate.npy --value plate.width=range.x \\
       --value plate.height=range.y --value plate.flow=0.2 --out next=next.npy --checked
 
 Buffers that the kernel only writes need no source: they begin as zeros, one element for each invocation of the range, or as \
-many as the type fixes. Files of --out are replaced only when the run has succeeded.
+many as the type fixes. --out writes all of a buffer, however long the range is. Files of --out are replaced only when the run has succeeded.
 
 Exit codes: 0 if all went well, 1 if the run or a file failed, or --checked found something, 2 if the command line has to be \
 changed.";
@@ -41,11 +43,14 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
     /// Invocations along x, y and z: 1000000, 1024x1024 or 64x64x64
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range, allow_negative_numbers = true)]
     range: Range,
     #[command(flatten)]
     given: Given,
     /// Where to write a buffer: .npy, .png, .txt, .csv, any other name for raw bytes, - for text on the standard output
+    ///
+    /// May be given several times. Text has a line for each element, or for each row of single numbers; several buffers on
+    /// the standard output have a line with # and their name above them.
     #[arg(long, value_name = "NAME=FILE", value_hint = ValueHint::AnyPath)]
     out: Vec<Named>,
     #[command(flatten)]
@@ -54,9 +59,9 @@ pub(crate) struct Run {
     #[arg(long)]
     checked: bool,
     /// How many times to run; buffers keep what the last time left in them
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     repeat: u32,
-    /// How to say who did what; it goes to the standard error output if --out writes to the standard one
+    /// How to report what each device did; it goes to the standard error output if --out writes to the standard one
     #[arg(long, value_name = "FORM", default_value = "text")]
     report: Form,
 }
@@ -77,20 +82,14 @@ pub(crate) fn run(options: &Run) -> Outcome {
         .given
         .complete(load(path)?, path, options.entry.as_deref())?;
     let inputs = options.given.inputs(&kernel, options.range, &mut Nothing)?;
-    let outputs = outputs(
-        options,
-        &inputs
-            .bound
-            .iter()
-            .map(|(slot, _)| slot)
-            .collect::<Vec<_>>(),
-    )?;
+    let outputs = outputs(options, &inputs)?;
     let runtime = options.place.builder();
     let runtime = match options.checked {
         true => runtime.checked(true),
         false => runtime,
     };
     let runtime = runtime.build()?;
+    short::warn(&runtime, &kernel, options.range, &inputs)?;
     let buffers = Buffers::new(&runtime, &kernel, options.range, &inputs)?;
     let mut seconds = Vec::new();
     let mut last = None;
@@ -101,9 +100,13 @@ pub(crate) fn run(options: &Run) -> Outcome {
     }
     let mut files = Files::default();
     let mut shown = Vec::new();
+    let several = outputs.iter().filter(|(_, target)| *target == "-").count() > 1;
     for (input, target) in outputs {
         let (slot, data) = (&inputs.bound[input].0, buffers.read(input)?);
         if target == "-" {
+            if several {
+                shown.extend_from_slice(format!("# {}\n", slot.name()).as_bytes());
+            }
             write_text(slot, &data, " ", &mut shown);
         } else {
             let path = Path::new(target);
@@ -130,7 +133,8 @@ pub(crate) fn run(options: &Run) -> Outcome {
 }
 
 /// For each output the place of its buffer among the inputs, and where it goes.
-fn outputs<'a>(options: &'a Run, slots: &[&Slot]) -> Outcome<Vec<(usize, &'a str)>> {
+fn outputs<'a>(options: &'a Run, inputs: &Inputs) -> Outcome<Vec<(usize, &'a str)>> {
+    let slots: Vec<&Slot> = inputs.bound.iter().map(|(slot, _)| slot).collect();
     let place = |named: &'a Named| {
         let place = slots.iter().position(|slot| slot.name() == named.name);
         let place = place.ok_or_else(|| Failure::UnknownName {
@@ -138,7 +142,6 @@ fn outputs<'a>(options: &'a Run, slots: &[&Slot]) -> Outcome<Vec<(usize, &'a str
             name: named.name.clone(),
             found: slots.iter().map(|slot| slot.name().to_owned()).collect(),
         })?;
-        known(Path::new(&named.text))?;
         Ok((place, named.text.as_str()))
     };
     let outputs: Vec<_> = options.out.iter().map(place).collect::<Outcome<_>>()?;
@@ -160,20 +163,10 @@ fn outputs<'a>(options: &'a Run, slots: &[&Slot]) -> Outcome<Vec<(usize, &'a str
         }
         files.push((file, *input));
     }
+    for (input, target) in outputs.iter().filter(|(_, target)| *target != "-") {
+        let (slot, data) = &inputs.bound[*input];
+        slot.check_format(&data.extents, Path::new(target))?;
+        check_writable(Path::new(target))?;
+    }
     Ok(outputs)
-}
-
-/// The one name of a file that may have several, whether it is there yet or not.
-fn the_file(path: &Path) -> PathBuf {
-    if let Ok(found) = path.canonicalize() {
-        return found;
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    match (folder.canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
-    }
 }

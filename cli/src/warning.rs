@@ -14,11 +14,16 @@ impl Log for Warnings {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            tell(format!("warning: {}\n", record.args()));
+            warn(&record.args().to_string());
         }
     }
 
     fn flush(&self) {}
+}
+
+/// Shows one.
+pub(crate) fn warn(text: &str) {
+    tell(format!("warning: {text}\n"));
 }
 
 /// Shows warnings from now on.

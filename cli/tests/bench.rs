@@ -41,6 +41,12 @@ fn the_page_asks_nobody_for_anything_and_is_well_formed() {
     }
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("width=device-width"));
     assert!(page.contains("<h2>a&amp;b</h2>"), "names are no marks");
+    let pictures = page.matches("<svg").count();
+    assert_eq!(pictures, 3, "times by size, and a timeline of each size");
+    assert_eq!(
+        page.matches("A bar is one thing that a device did").count(),
+        2
+    );
     // Every mark that is opened is closed, in order.
     let mut open: Vec<&str> = Vec::new();
     for mark in page.split('<').skip(1) {

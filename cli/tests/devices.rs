@@ -82,7 +82,9 @@ fn every_command_explains_itself_with_examples() {
         "check",
         "bench",
         "profile",
+        "profile list",
         "profile explain",
+        "profile clear",
         "completions",
     ] {
         let ended = folder.run(&format!("{command} --help")).well();

@@ -197,6 +197,153 @@ fn arrays_of_another_dtype_or_shape_are_refused() {
 }
 
 #[test]
+fn a_file_of_another_length_than_the_type_fixes_is_refused() {
+    let kernel = SAXPY.replace("x: array<f32>", "x: array<f32, 8>");
+    let folder = Folder::new(&[("k.wgsl", &kernel)]);
+    let run = |source: &str| {
+        folder.run(&format!(
+            "run k.wgsl --range 8 --value a=1 --bind y=ones --bind x={source}"
+        ))
+    };
+    for count in [0_usize, 7, 9] {
+        write_npy(&folder.path("x.npy"), &[count as u64], &vec![1.0; count]);
+        let told = format!("{count} elements");
+        run("x.npy").badly(1, &["x.npy", &told, "fixes 8"]);
+    }
+    for bytes in [28, 36] {
+        std::fs::write(folder.path("x.bin"), vec![0; bytes]).expect("it can be written");
+        run("x.bin").badly(1, &["x.bin", &bytes.to_string(), "32 bytes"]);
+    }
+    write_npy(&folder.path("x.npy"), &[8], &[1.0; 8]);
+    run("x.npy").well();
+    let folder = self::folder();
+    write_npy(&folder.path("none.npy"), &[0], &[]);
+    folder
+        .run(&format!(
+            "{RUN} --value a=1 --bind x=ones --bind y=none.npy"
+        ))
+        .badly(1, &["none.npy", "no elements"]);
+}
+
+/// Copies a picture whose rows are as long as the range's.
+const COPY: &str = "
+@group(0) @binding(0) var<uniform> size: vec2<u32>;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<f32>;
+@group(0) @binding(3) var<storage, read_write> b: array<f32>;
+@compute @workgroup_size(8, 8)
+fn copy(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x < size.x && id.y < size.y {
+        let i = id.y * size.x + id.x;
+        b[i] = a[i] + table[id.x % arrayLength(&table)];
+    }
+}";
+
+#[test]
+fn what_is_shorter_than_the_kernel_goes_is_warned_of_and_a_table_is_not() {
+    let folder = Folder::new(&[("copy.wgsl", COPY), ("saxpy.wgsl", SAXPY)]);
+    folder
+        .run("run copy.wgsl --range 4x4 --value size=range.x,range.y --bind a=ones --bind table=zeros:3 --out b=small.png")
+        .well();
+    let copy = "run copy.wgsl --range 16x16 --value size=range.x,range.y --bind table=zeros:3";
+    let ended = folder.run(&format!("{copy} --bind a=small.png")).well();
+    let lines: Vec<_> = ended.err.lines().collect();
+    assert_eq!(lines.len(), 1, "{}", ended.err);
+    assert!(
+        lines[0].starts_with("warning: `a` has 4x4 elements") && lines[0].contains("16x16"),
+        "{}",
+        ended.err
+    );
+    let whole = folder.run(&format!("{copy} --bind a=ones")).well();
+    assert_eq!(whole.err, "");
+    write_npy(&folder.path("x.npy"), &[7], &[1.0; 7]);
+    let ended = folder
+        .run(&format!("{RUN} --value a=1 --bind x=x.npy --bind y=ones"))
+        .well();
+    assert!(ended.err.contains("`x` has 7 elements"), "{}", ended.err);
+}
+
+#[test]
+fn numbers_that_the_type_has_no_room_for_are_refused() {
+    let folder = folder();
+    let all = format!("{RUN} --bind x=ones --bind y=ones --out y=- --report none");
+    for huge in ["1e39", "-1e999"] {
+        let ended = folder.run(&format!("{all} --value a={huge}"));
+        ended.badly(2, &["`a`", huge, "f32"]);
+    }
+    let ended = folder.run(&format!("{all} --value a=-inf")).well();
+    assert!(ended.out.starts_with("-inf\n"), "{}", ended.out);
+    for nothing in ["--bind x=", "--out y=", "--value a="] {
+        folder
+            .run(&format!("{RUN} {nothing}"))
+            .badly(2, &[nothing.rsplit(' ').next().unwrap_or(nothing), "="]);
+    }
+    folder
+        .run("run saxpy.wgsl --range -5")
+        .badly(2, &["'-5'", "1920x1080"]);
+}
+
+#[test]
+fn halves_need_an_even_number() {
+    let kernel = "enable f16;
+    @group(0) @binding(0) var<storage, read_write> y: array<f16>;
+    @compute @workgroup_size(64) fn halves(@builtin(global_invocation_id) id: vec3<u32>) {
+        if id.x < arrayLength(&y) { y[id.x] = 1.0h; }
+    }";
+    let folder = Folder::new(&[("halves.wgsl", kernel)]);
+    folder
+        .run("run halves.wgsl --range 5 --bind y=zeros")
+        .badly(2, &["`y`", "5 elements", "y=zeros:6"]);
+    let ended = folder.run("run halves.wgsl --range 5 --bind y=zeros:6 --out y=- --report none");
+    assert_eq!(ended.well().out, "1\n".repeat(6));
+}
+
+#[test]
+fn where_nothing_can_be_written_nothing_is_run() {
+    let folder = folder();
+    let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones");
+    std::fs::create_dir(folder.path("deep")).expect("it can be made");
+    let kept = folder.path("kept.npy");
+    std::fs::write(&kept, "before").expect("it can be written");
+    let mut permissions = std::fs::metadata(&kept).expect("it is there").permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&kept, permissions).expect("they can be set");
+    for (target, why) in [
+        ("nowhere/y.npy", "can't write nowhere/y.npy: No such file"),
+        ("deep", "directory"),
+        ("kept.npy", "permission denied"),
+        ("y.png", "640x480"),
+    ] {
+        let ended = folder.run(&format!("{all} --out y={target}"));
+        assert!(!ended.err.contains(".part"), "{}", ended.err);
+        ended.badly(1, &[why]);
+        assert!(!folder.path("profile").exists(), "{target}: it ran");
+    }
+    assert_eq!(std::fs::read(&kept).expect("it is there"), b"before");
+}
+
+#[test]
+fn a_benchmark_refuses_what_it_could_not_write_or_would_not_heed() {
+    let folder = folder();
+    let own = "bench saxpy.wgsl --range 64 --value a=0 --bind x=ones --bind y=ones --rounds 1";
+    folder
+        .run(&format!("{own} --html nowhere/b.html"))
+        .badly(1, &["nowhere/b.html"]);
+    folder
+        .run(&format!("{own} --html b --json ./b"))
+        .badly(2, &["`--json` and `--html`", "a file of its own"]);
+    for option in ["--range 64", "--bind x=ones", "--value a=1", "--entry f"] {
+        let name = option.split(' ').next().unwrap_or(option);
+        folder
+            .run(&format!("bench suite --quick {option}"))
+            .badly(2, &[name, "the suite has its own"]);
+    }
+    let ended = folder.run(&format!("{own} --range 1000000000000"));
+    assert!(ended.out.contains("saxpy   64"), "{}", ended.out);
+    ended.badly(1, &["1000000000000"]);
+}
+
+#[test]
 fn what_is_no_picture_is_not_written_as_one() {
     let folder = folder();
     let all = format!("{RUN} --value a=1 --bind x=ones --bind y=ones --out y=y.png");

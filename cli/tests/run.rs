@@ -15,6 +15,15 @@ fn a_kernel_runs_on_generated_data_and_prints_what_it_wrote() {
 }
 
 #[test]
+fn several_buffers_on_the_standard_output_are_named() {
+    let folder = Folder::new(&[("saxpy.wgsl", SAXPY)]);
+    let ended = folder
+        .run("run saxpy.wgsl --range 2 --value a=3 --bind x=ones --bind y=iota --out x=- --out y=-")
+        .well();
+    assert_eq!(ended.out, "# x\n1.0\n1.0\n# y\n3.0\n4.0\n");
+}
+
+#[test]
 fn numpy_arrays_come_back_with_their_shape_and_numbers() {
     let folder = Folder::new(&[("saxpy.wgsl", SAXPY)]);
     let numbers: Vec<f32> = (0..12).map(|i| i as f32 / 7.0).collect();

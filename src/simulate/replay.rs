@@ -7,7 +7,7 @@
 use super::{Machine, Processor};
 use crate::device::Home;
 use crate::profile::{Key, Profile};
-use serde::Deserialize;
+use crate::trace::{ActivityKind, Trace};
 use std::collections::BTreeMap;
 
 /// Why a trace can't be replayed.
@@ -58,33 +58,6 @@ fn made(device: &str, items_per_second: f64) -> Processor {
     processor
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    name: String,
-    ph: String,
-    tid: usize,
-    #[serde(default)]
-    ts: f64,
-    #[serde(default)]
-    dur: f64,
-    #[serde(default)]
-    args: Option<Args>,
-}
-
-#[derive(Deserialize)]
-struct Args {
-    name: String,
-}
-
-/// The kernel and the units of a run's name, as `saxpy 0..100`.
-fn run_of(name: &str) -> Option<(&str, u64)> {
-    let (kernel, units) = name.rsplit_once(' ')?;
-    let (start, end) = units.split_once("..")?;
-    let units = end.parse::<u64>().ok()?.checked_sub(start.parse().ok()?)?;
-    let is_copy = kernel.starts_with("to device") || kernel.starts_with("from device");
-    (units > 0 && !is_copy).then_some((kernel, units))
-}
-
 /// The devices of a trace that ran a kernel, each as fast at every moment as it was: the speed of a run holds from the
 /// run's start to the next one's. `per_unit` is how many invocations a unit of the range had.
 ///
@@ -92,22 +65,16 @@ fn run_of(name: &str) -> Option<(&str, u64)> {
 ///
 /// If the text is no trace, or no device ran the kernel.
 pub fn from_trace(text: &str, kernel: &str, per_unit: u64) -> Result<Machine, ReplayError> {
-    let entries: Vec<Entry> = serde_json::from_str(text)?;
-    let mut names: BTreeMap<usize, String> = BTreeMap::new();
+    let trace = Trace::read(text)?;
     let mut runs: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
     let mut found = Vec::new();
-    for entry in entries {
-        match (entry.ph.as_str(), entry.args, run_of(&entry.name)) {
-            ("M", Some(args), _) => drop(names.insert(entry.tid, args.name)),
-            ("X", _, Some((ran, units))) => {
-                if ran != kernel {
-                    found.push(ran.to_owned());
-                } else if entry.dur > 0.0 {
-                    let rate = (units * per_unit) as f64 / (entry.dur * 1e-6);
-                    runs.entry(entry.tid)
-                        .or_default()
-                        .push((entry.ts * 1e-6, rate));
-                }
+    for done in &trace.activities {
+        match done.kind() {
+            ActivityKind::Run { entry, .. } if entry != kernel => found.push(entry.to_owned()),
+            ActivityKind::Run { units, .. } if done.seconds > 0.0 => {
+                let rate = (units * per_unit) as f64 / done.seconds;
+                let runs = runs.entry(done.track).or_default();
+                runs.push((done.start_seconds, rate));
             }
             _ => {}
         }
@@ -125,7 +92,7 @@ pub fn from_trace(text: &str, kernel: &str, per_unit: u64) -> Result<Machine, Re
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let first = runs[0].1;
         let unnamed = format!("device {track}");
-        let mut processor = made(names.get(&track).unwrap_or(&unnamed), first);
+        let mut processor = made(trace.tracks.get(&track).unwrap_or(&unnamed), first);
         processor.changes = runs.iter().map(|(at, rate)| (*at, rate / first)).collect();
         machine.processors.push(processor);
     }

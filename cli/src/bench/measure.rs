@@ -7,11 +7,12 @@
 
 use super::suite::Workload;
 use super::timeline::{self, Span};
-use crate::buffers::Buffers;
+use crate::buffers::{Buffers, Inputs};
 use crate::compare::{TOLERANCE, difference, is_written};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::report::median;
+use crate::numbers::median;
+use crate::output::scratch;
 use divvy::{Builder, Error, Policy, Report, Runtime};
 use serde::Serialize;
 use std::time::Instant;
@@ -91,16 +92,21 @@ fn timed(buffers: &Buffers<'_>, policy: &Policy) -> divvy::Result<(f64, Report)>
 }
 
 /// What the dispatch writes from what the buffers first hold.
-fn answer(workload: &Workload, buffers: &Buffers<'_>, policy: &Policy) -> Outcome<Vec<Data>> {
+fn answer(inputs: &Inputs, buffers: &Buffers<'_>, policy: &Policy) -> Outcome<Vec<Data>> {
     buffers.reset()?;
     buffers.dispatch().split(policy.clone()).run()?;
-    (0..workload.inputs.bound.len())
+    (0..inputs.bound.len())
         .map(|input| buffers.read(input))
         .collect()
 }
 
 /// Which devices can run the kernel, after comparing what they compute.
-fn agreed(workload: &Workload, buffers: &Buffers<'_>, names: &[String]) -> Outcome<Vec<bool>> {
+fn agreed(
+    inputs: &Inputs,
+    buffers: &Buffers<'_>,
+    names: &[String],
+    apart: f64,
+) -> Outcome<Vec<bool>> {
     let mut first: Option<(String, Vec<Data>)> = None;
     let mut able = Vec::new();
     let mut ways: Vec<_> = names
@@ -112,7 +118,7 @@ fn agreed(workload: &Workload, buffers: &Buffers<'_>, names: &[String]) -> Outco
         ways.push(("all in even shares".to_owned(), even));
     }
     for (name, policy) in ways {
-        let data = match answer(workload, buffers, &policy) {
+        let data = match answer(inputs, buffers, &policy) {
             Ok(data) => data,
             Err(Failure::Library(Error::NoDevice { .. })) => {
                 able.push(false);
@@ -125,14 +131,12 @@ fn agreed(workload: &Workload, buffers: &Buffers<'_>, names: &[String]) -> Outco
             first = Some((name, data));
             continue;
         };
-        for ((slot, _), (one, other)) in
-            workload.inputs.bound.iter().zip(expected.iter().zip(&data))
-        {
+        for ((slot, _), (one, other)) in inputs.bound.iter().zip(expected.iter().zip(&data)) {
             if !is_written(slot) {
                 continue;
             }
             let found = difference(slot, one, other, TOLERANCE);
-            if let Some(found) = found.filter(|found| found.part() > workload.apart) {
+            if let Some(found) = found.filter(|found| found.part() > apart) {
                 return Err(Failure::Differs {
                     what: beside.clone(),
                     beside: name,
@@ -163,8 +167,9 @@ pub(super) fn measure(
 ) -> Outcome<Row> {
     let runtime = builder().without_profile_dir().build()?;
     let names: Vec<String> = runtime.devices().map(|info| info.name.clone()).collect();
-    let buffers = Buffers::new(&runtime, &workload.kernel, workload.range, &workload.inputs)?;
-    let able = agreed(workload, &buffers, &names)?;
+    let inputs = workload.inputs()?;
+    let buffers = Buffers::new(&runtime, &workload.kernel, workload.range, &inputs)?;
+    let able = agreed(&inputs, &buffers, &names, workload.apart)?;
     let mut alone: Vec<Way> = names
         .iter()
         .map(|name| Way::new(Policy::Only(name.clone())))
@@ -183,12 +188,9 @@ pub(super) fn measure(
             .collect(),
     };
     // What the measured split learns and where its data is are its own.
-    let folder = tempfile::tempdir().map_err(|source| Failure::Write {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let folder = scratch()?;
     let own = builder().profile_dir(folder.path()).build()?;
-    let own_buffers = Buffers::new(&own, &workload.kernel, workload.range, &workload.inputs)?;
+    let own_buffers = Buffers::new(&own, &workload.kernel, workload.range, &inputs)?;
     let mut together = Way::new(Policy::Measured);
     let mut last = Report::default();
     for _ in 0..SETTLING {
@@ -209,9 +211,9 @@ pub(super) fn measure(
         together.seconds.push(seconds);
         last = report;
     }
-    drop(own_buffers);
+    drop((buffers, own_buffers));
     own.save_profile();
-    let timeline = timeline::record(workload, builder, folder.path())?;
+    let timeline = timeline::record(workload, &inputs, builder, folder.path())?;
     Ok(row(
         workload, &names, &alone, &together, &sweep, &last, timeline,
     ))

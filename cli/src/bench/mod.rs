@@ -7,10 +7,11 @@ mod scale;
 mod suite;
 mod table;
 mod timeline;
+mod tracks;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::kernel::{Given, load, part, range};
-use crate::output::{print, tell, write_file};
+use crate::output::{Files, check_writable, print, tell, the_file};
 use crate::report::pretty;
 use clap::{Args, ValueHint};
 use divvy::{Policy, Range, Runtime};
@@ -32,8 +33,10 @@ Examples:
 
 Each device alone, all together as measurement splits it, and 21 fixed splits take turns; a time is the median, as the caller \
 sees it, of runs whose data is where it is needed. What the devices compute is compared first. The fixed splits give the first \
-device 0 to 100 %. `possible` is the sum of the devices' rates over the largest, `speedup` what was won over the best device \
-alone, `efficiency` the one over the other. Leave the machine alone meanwhile.";
+device 0 to 100 %. In the table, `best split` is the \
+fastest of them and the first device's share in it, `possible` is the sum of the devices' rates over the largest, `speedup` what was won over the best device \
+alone, `efficiency` \
+`speedup` over `possible`. Leave the machine alone meanwhile.";
 
 /// Measures kernels: each device alone, all together, and fixed splits
 #[derive(Args, Debug)]
@@ -46,7 +49,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
     /// A range to run over; may be given several times
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range, allow_negative_numbers = true)]
     range: Vec<Range>,
     #[command(flatten)]
     given: Given,
@@ -54,10 +57,10 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAMES")]
     devices: Option<String>,
     /// Which part of the numbers may differ between devices, for a kernel that magnifies how they round
-    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = part)]
+    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = part, allow_negative_numbers = true)]
     apart: f64,
     /// How many times each is timed
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 5, conflicts_with = "quick", value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true)]
     rounds: u16,
     /// Small ranges of the suite, and each only once
     #[arg(long)]
@@ -81,7 +84,9 @@ struct Results {
 }
 
 pub(crate) fn bench(options: &Bench) -> Outcome {
+    check_files(options)?;
     let workloads = if options.what == Path::new("suite") {
+        check_suite(options)?;
         suite::suite(options.quick)?
     } else {
         let path = &options.what;
@@ -113,15 +118,55 @@ pub(crate) fn bench(options: &Bench) -> Outcome {
             "measuring {} over {}\n",
             workload.name, workload.range
         ));
-        let row = measure::measure(workload, &builder, rounds)?;
-        results.rows.push(row);
+        match measure::measure(workload, &builder, rounds) {
+            Ok(row) => results.rows.push(row),
+            // What was measured until then is not lost.
+            Err(error) if !results.rows.is_empty() => {
+                print(table::table(&results.rows))?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
     }
     print(table::table(&results.rows))?;
+    let mut files = Files::default();
     if let Some(path) = &options.json {
-        write_file(path, pretty(&results).as_bytes())?;
+        files.add(path, pretty(&results).as_bytes())?;
     }
     if let Some(path) = &options.html {
-        write_file(path, page::page(&results).as_bytes())?;
+        files.add(path, page::page(&results).as_bytes())?;
     }
-    Ok(())
+    files.finish()
+}
+
+/// Refuses files that can't be written, before there is anything to write.
+fn check_files(options: &Bench) -> Outcome {
+    if let (Some(json), Some(html)) = (&options.json, &options.html)
+        && the_file(json) == the_file(html)
+        && !json.metadata().is_ok_and(|found| !found.is_file())
+    {
+        return Err(Failure::SameFile {
+            first: "--json".to_owned(),
+            second: "--html".to_owned(),
+            path: html.clone(),
+        });
+    }
+    let mut paths = options.json.iter().chain(&options.html);
+    paths.try_for_each(|path| check_writable(path))
+}
+
+/// Refuses what is said of a kernel where the suite's are measured.
+fn check_suite(options: &Bench) -> Outcome {
+    let said = [
+        ("--entry", options.entry.is_some()),
+        ("--range", !options.range.is_empty()),
+        ("--bind", !options.given.bind.is_empty()),
+        ("--value", !options.given.value.is_empty()),
+        ("--constant", !options.given.constant.is_empty()),
+        ("--apart", options.apart > 0.0),
+    ];
+    match said.into_iter().find(|(_, is_said)| *is_said) {
+        Some((option, _)) => Err(Failure::OfSuite { option }),
+        None => Ok(()),
+    }
 }

@@ -10,14 +10,12 @@ use crate::report::scaled;
 use std::fmt::Write;
 
 /// The picture's size. It is as wide as the narrowest window, so that letters stay readable there.
-const WIDTH: f64 = 360.0;
+pub(super) const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 230.0;
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 20.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 40.0;
-/// The height of a device's row in a timeline.
-const ROW: f64 = 34.0;
+pub(super) const RIGHT: f64 = 20.0;
+pub(super) const TOP: f64 = 12.0;
+const BOTTOM: f64 = 42.0;
 
 /// An axis: its scale, its label and how its ticks are written.
 struct Axis {
@@ -40,17 +38,17 @@ fn up(axis: &Axis, number: f64) -> f64 {
     HEIGHT - BOTTOM - axis.scale.place(number) * (HEIGHT - TOP - BOTTOM)
 }
 
-fn count_tick(number: f64) -> String {
+pub(super) fn count_tick(number: f64) -> String {
     let text = scaled(number);
     text.replace(".00", "").trim_end().to_owned()
 }
 
-fn seconds_tick(number: f64) -> String {
+pub(super) fn seconds_tick(number: f64) -> String {
     let (scaled, unit) = match number {
         0.0 => return "0".to_owned(),
         long if long >= 0.9995 => (long, "s"),
         middle if middle >= 0.9995e-3 => (middle * 1e3, "ms"),
-        short => (short * 1e6, "us"),
+        short => (short * 1e6, "µs"),
     };
     let text = format!("{scaled:.2}");
     format!(
@@ -64,19 +62,19 @@ fn percent_tick(number: f64) -> String {
 }
 
 /// The picture's head and its axes.
-fn framed(title: &str, x: &Axis, y: Option<&Axis>, height: f64) -> String {
+fn framed(title: &str, x: &Axis, y: &Axis) -> String {
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n",
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\n",
         escaped(title)
     );
-    let (bottom, right) = (height - BOTTOM, WIDTH - RIGHT);
+    let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
     for tick in x.scale.ticks() {
         let at = across(x, tick);
         _ = writeln!(
             svg,
             "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>\
-             <text class=\"tick\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            bottom + 14.0,
+             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            bottom + 16.0,
             (x.tick)(tick)
         );
     }
@@ -84,88 +82,108 @@ fn framed(title: &str, x: &Axis, y: Option<&Axis>, height: f64) -> String {
         svg,
         "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
         f64::midpoint(LEFT, right),
-        height - 8.0,
+        HEIGHT - 8.0,
         escaped(&x.label)
     );
-    if let Some(y) = y {
-        for tick in y.scale.ticks() {
-            let at = up(y, tick);
-            _ = writeln!(
-                svg,
-                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                LEFT - 5.0,
-                at + 3.5,
-                (y.tick)(tick)
-            );
-        }
-        let middle = f64::midpoint(TOP, bottom);
+    for tick in y.scale.ticks() {
+        let at = up(y, tick);
         _ = writeln!(
             svg,
-            "<text class=\"label\" transform=\"translate(11 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-            escaped(&y.label)
+            "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            LEFT - 5.0,
+            at + 3.5,
+            (y.tick)(tick)
         );
     }
+    _ = writeln!(
+        svg,
+        "<text class=\"label\" transform=\"translate(11 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+        f64::midpoint(TOP, bottom),
+        escaped(&y.label)
+    );
     svg
 }
 
-/// A picture's end, with the colours of what is in it and what they stand for: as text of the page, where it may take several
-/// lines.
-fn with_key(mut svg: String, key: &[(usize, &str)]) -> String {
-    svg.push_str("</svg>\n<p class=\"key\">");
-    for (colour, name) in key {
-        _ = write!(
-            svg,
-            "<span><i class=\"b{}\"></i>{}</span> ",
-            colour % COLOURS,
-            escaped(name)
-        );
-    }
-    svg.push_str("</p>\n");
-    svg
+/// Colours and what they stand for: as text of the page, where it may take several lines.
+pub(super) fn key(key: &[(usize, &str)]) -> String {
+    let item = |(colour, name): &(usize, &str)| {
+        let (colour, name) = (colour % COLOURS, escaped(name));
+        format!("<span><i class=\"b{colour}\"></i>{name}</span> ")
+    };
+    let items: String = key.iter().map(item).collect();
+    format!("<p class=\"key\">{items}</p>\n")
 }
 
 /// How many colours the style has.
-pub(super) const COLOURS: usize = 6;
-/// That of all devices together, wherever they are shown; those of devices alone follow it.
+pub(super) const COLOURS: usize = 9;
+/// That of all devices together, wherever they are shown.
 pub(super) const TOGETHER: usize = 0;
-const FIXED: usize = 5;
+/// That of fixed splits, and of what is neither a run nor a copy.
+pub(super) const FIXED: usize = 5;
+/// Those of what devices do.
+pub(super) const RUN: usize = 6;
+pub(super) const TO_DEVICE: usize = 7;
+pub(super) const FROM_DEVICE: usize = 8;
 
-/// Time over size, both in decades.
+/// That of a device alone.
+pub(super) fn alone(device: usize) -> usize {
+    1 + device % (FIXED - 1)
+}
+
+/// Time over size, both on logarithmic axes. The first series is of all devices together, the others are of each alone.
 pub(super) fn times(title: &str, series: &[Series]) -> String {
     let points = || series.iter().flat_map(|series| series.points.iter());
     let x = Axis {
-        scale: Scale::decades(points().map(|(x, _)| *x)),
+        scale: Scale::log(points().map(|(x, _)| *x)),
         label: "invocations".to_owned(),
         tick: count_tick,
     };
     let y = Axis {
-        scale: Scale::decades(points().map(|(_, y)| *y)),
-        label: "time".to_owned(),
+        scale: Scale::log(points().map(|(_, y)| *y)),
+        label: "time of a dispatch".to_owned(),
         tick: seconds_tick,
     };
-    let mut svg = framed(title, &x, Some(&y), HEIGHT);
+    let mut svg = framed(title, &x, &y);
     for (i, series) in series.iter().enumerate() {
-        let places: Vec<_> = series
-            .points
-            .iter()
-            .map(|(at, time)| (across(&x, *at), up(&y, *time)))
-            .collect();
-        line(&mut svg, i, &places);
-        for (at, time) in places {
-            _ = writeln!(
-                svg,
-                "<circle class=\"f{}\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"3\"/>",
-                i % COLOURS
+        let colour = colour_of(i);
+        let place = |(at, time): &(f64, f64)| (across(&x, *at), up(&y, *time));
+        line(
+            &mut svg,
+            colour,
+            &series.points.iter().map(place).collect::<Vec<_>>(),
+        );
+        for point in &series.points {
+            let what = format!(
+                "{}, {} invocations: {}",
+                series.name,
+                point.0,
+                seconds_tick(point.1)
             );
+            dot(&mut svg, colour, 3.0, place(point), &what);
         }
     }
-    let key: Vec<_> = series
-        .iter()
-        .enumerate()
-        .map(|(i, series)| (i, series.name.as_str()))
+    let names = series.iter().enumerate();
+    let names: Vec<_> = names
+        .map(|(i, series)| (colour_of(i), series.name.as_str()))
         .collect();
-    with_key(svg, &key)
+    svg + "</svg>\n" + &key(&names)
+}
+
+/// The colour of a series by its place.
+pub(super) fn colour_of(series: usize) -> usize {
+    match series {
+        0 => TOGETHER,
+        device => alone(device - 1),
+    }
+}
+
+fn dot(svg: &mut String, colour: usize, radius: f64, (x, y): (f64, f64), what: &str) {
+    _ = writeln!(
+        svg,
+        "<circle class=\"f{colour}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>{}</title></circle>",
+        escaped(what)
+    );
 }
 
 fn line(svg: &mut String, colour: usize, places: &[(f64, f64)]) {
@@ -189,86 +207,31 @@ pub(super) fn sweep(title: &str, first: &str, points: &[(f64, f64)], chosen: (f6
             from: 0.0,
             to: 100.0,
         },
-        label: format!("share of {first} in percent"),
+        label: format!("share of {first}, in percent of the range"),
         tick: percent_tick,
     };
     let y = Axis {
         scale: Scale::from_zero(all.map(|(_, time)| *time)),
-        label: "time".to_owned(),
+        label: "time of a dispatch".to_owned(),
         tick: seconds_tick,
     };
-    let mut svg = framed(title, &x, Some(&y), HEIGHT);
+    let mut svg = framed(title, &x, &y);
     let place = |(share, time): (f64, f64)| (across(&x, share), up(&y, time));
-    let places: Vec<_> = points.iter().copied().map(place).collect();
-    line(&mut svg, FIXED, &places);
-    for (at, time) in places {
-        _ = writeln!(
-            svg,
-            "<circle class=\"f{FIXED}\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"2.2\"/>"
-        );
-    }
-    let (at, time) = place(chosen);
-    _ = writeln!(
-        svg,
-        "<circle class=\"f{TOGETHER}\" cx=\"{at:.1}\" cy=\"{time:.1}\" r=\"5\"/>"
+    line(
+        &mut svg,
+        FIXED,
+        &points.iter().copied().map(place).collect::<Vec<_>>(),
     );
-    let key = [
+    let what = |(share, time): (f64, f64)| format!("{share:.1} %: {}", seconds_tick(time));
+    for point in points {
+        dot(&mut svg, FIXED, 2.4, place(*point), &what(*point));
+    }
+    dot(&mut svg, TOGETHER, 5.5, place(chosen), &what(chosen));
+    let keys = [
         (FIXED, "fixed splits"),
         (TOGETHER, "as measurement splits it"),
     ];
-    with_key(svg, &key)
-}
-
-/// A bar of a timeline: whose row, which colour, when and how long, in seconds.
-pub(super) struct Bar {
-    pub(super) row: usize,
-    pub(super) colour: usize,
-    pub(super) start: f64,
-    pub(super) seconds: f64,
-    pub(super) what: String,
-}
-
-/// Who did what and when.
-pub(super) fn timeline(
-    title: &str,
-    rows: &[&str],
-    bars: &[Bar],
-    kinds: &[(usize, &str)],
-) -> String {
-    let ends = bars.iter().map(|bar| bar.start + bar.seconds);
-    let x = Axis {
-        scale: Scale::from_zero(ends),
-        label: "time".to_owned(),
-        tick: seconds_tick,
-    };
-    let height = TOP + ROW * rows.len() as f64 + BOTTOM;
-    let mut svg = framed(title, &x, None, height);
-    for (i, name) in rows.iter().enumerate() {
-        // What of a name has no room is cut; the key of the page has all of it.
-        let short: String = name.chars().take(9).collect();
-        let middle = TOP + ROW * (i as f64 + 0.5);
-        _ = writeln!(
-            svg,
-            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            LEFT - 5.0,
-            middle + 3.5,
-            escaped(&short)
-        );
-    }
-    for bar in bars {
-        let (from, to) = (across(&x, bar.start), across(&x, bar.start + bar.seconds));
-        // What is too short to be seen is drawn all the same.
-        let wide = (to - from).max(0.7);
-        _ = writeln!(
-            svg,
-            "<rect class=\"f{}\" x=\"{from:.2}\" y=\"{:.1}\" width=\"{wide:.2}\" height=\"{:.1}\"><title>{}</title></rect>",
-            bar.colour % COLOURS,
-            TOP + ROW * bar.row as f64 + 4.0,
-            ROW - 8.0,
-            escaped(&bar.what)
-        );
-    }
-    with_key(svg, kinds)
+    svg + "</svg>\n" + &key(&keys)
 }
 
 #[cfg(test)]
@@ -278,7 +241,7 @@ mod tests {
     #[test]
     fn ticks_have_no_digits_that_say_nothing() {
         let ticks = [0.0, 0.5e-6, 20e-6, 1e-3, 1.5e-3, 0.25, 2.0].map(seconds_tick);
-        let expected = ["0", "0.5 us", "20 us", "1 ms", "1.5 ms", "250 ms", "2 s"];
+        let expected = ["0", "0.5 µs", "20 µs", "1 ms", "1.5 ms", "250 ms", "2 s"];
         assert_eq!(ticks, expected);
         assert_eq!([1000.0, 1e6].map(count_tick), ["1 k", "1 M"]);
     }

@@ -9,14 +9,23 @@ use divvy::{Kernel, Range};
 use std::path::Path;
 
 /// One kernel over one range.
+///
+/// Its data is made when it is asked for, so that only what is being measured takes memory.
 #[derive(Clone, Debug)]
 pub(super) struct Workload {
     pub(super) name: String,
     pub(super) kernel: Kernel,
     pub(super) range: Range,
-    pub(super) inputs: Inputs,
+    given: Given,
     /// The part of the numbers that may differ between devices, where a kernel magnifies how they round.
     pub(super) apart: f64,
+}
+
+impl Workload {
+    /// What its bindings hold.
+    pub(super) fn inputs(&self) -> Outcome<Inputs> {
+        self.given.inputs(&self.kernel, self.range, &mut Nothing)
+    }
 }
 
 /// A kernel that comes with the program.
@@ -42,7 +51,7 @@ const SUITE: [Own; 5] = [
     },
     Own {
         name: "mandelbrot",
-        source: include_str!("../../kernels/mandelbrot.wgsl"),
+        source: include_str!("../../../shaders/mandelbrot.wgsl"),
         bind: &[],
         value: &[
             ("view.width", "range.x"),
@@ -120,7 +129,7 @@ pub(super) fn suite(is_quick: bool) -> Outcome<Vec<Workload>> {
                 name: own.name.to_owned(),
                 kernel: kernel.clone(),
                 range,
-                inputs: given.inputs(&kernel, range, &mut Nothing)?,
+                given: given.clone(),
                 apart: own.apart,
             });
         }
@@ -140,14 +149,12 @@ pub(super) fn own(
         return Err(Failure::NoRange);
     }
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let workload = |range: &Range| {
-        Ok(Workload {
-            name: name.clone().into_owned(),
-            kernel: kernel.clone(),
-            range: *range,
-            inputs: given.inputs(&kernel, *range, &mut Nothing)?,
-            apart,
-        })
+    let workload = |range: &Range| Workload {
+        name: name.clone().into_owned(),
+        kernel: kernel.clone(),
+        range: *range,
+        given: given.clone(),
+        apart,
     };
-    ranges.iter().map(workload).collect()
+    Ok(ranges.iter().map(workload).collect())
 }

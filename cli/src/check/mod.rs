@@ -46,7 +46,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
     /// Invocations along x, y and z; without it, some thousands in whole workgroups
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range, allow_negative_numbers = true)]
     range: Option<Range>,
     #[command(flatten)]
     given: Given,
@@ -54,10 +54,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAMES")]
     devices: Option<String>,
     /// How far floats may part, of their size; near zero, a tenth of that of the buffer's median size
-    #[arg(long, value_name = "PART", default_value_t = TOLERANCE, value_parser = part)]
+    #[arg(long, value_name = "PART", default_value_t = TOLERANCE, value_parser = part, allow_negative_numbers = true)]
     tolerance: f64,
     /// Which part of the numbers may differ all the same, for a kernel that magnifies how devices round
-    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = part)]
+    #[arg(long, value_name = "PART", default_value_t = 0.0, value_parser = part, allow_negative_numbers = true)]
     apart: f64,
 }
 

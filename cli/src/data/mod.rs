@@ -151,7 +151,7 @@ impl Slot {
     }
 
     /// How many elements there are, if the type says so.
-    fn fixed_count(&self) -> Option<u64> {
+    pub(crate) fn fixed_count(&self) -> Option<u64> {
         match &self.shape.repeated {
             Some(repeated) => repeated.count,
             None => Some(1),
@@ -232,7 +232,21 @@ impl Slot {
             "png" => picture::read(self, path),
             _ => raw::read(self, path),
         }?;
-        // What is bound must have as many elements as the type fixes.
+        // Raw bytes are as many as the type has, or else a file of another array would go unnoticed.
+        if let Some(bytes) = self.fixed_count().and_then(|count| self.bytes(count))
+            && data.bytes.len() as u64 > bytes
+        {
+            return Err(Failure::Unfit {
+                path: path.to_owned(),
+                name: self.name().to_owned(),
+                why: format!(
+                    "`{}` has {bytes} bytes, and the file gives {}",
+                    self.binding.layout.type_name,
+                    data.bytes.len()
+                ),
+                hint: "",
+            });
+        }
         let least = self.binding.layout.least_bytes;
         if (data.bytes.len() as u64) < least {
             return Err(Failure::Unfit {
@@ -247,6 +261,33 @@ impl Slot {
             });
         }
         Ok(data)
+    }
+
+    /// Refuses a file with another number of elements than the type fixes, or with none.
+    fn check_count(&self, count: u64, path: &Path) -> Outcome {
+        let why = match self.fixed_count() {
+            Some(fixed) if fixed != count => {
+                format!("it has {count} elements, and the type fixes {fixed}")
+            }
+            None if count == 0 => "it has no elements".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(Failure::Unfit {
+            path: path.to_owned(),
+            name: self.name().to_owned(),
+            why,
+            hint: "",
+        })
+    }
+
+    /// Refuses a file of a format that can't show what the binding holds.
+    pub(crate) fn check_format(&self, extents: &[u64], path: &Path) -> Outcome {
+        known(path)?;
+        match extension(path).as_str() {
+            "npy" => npy::shown(self).map(drop),
+            "png" => picture::shown(self, extents).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// The data as the bytes of a file of this name.
@@ -264,7 +305,7 @@ impl Slot {
 }
 
 /// Refuses a file whose name says that it has a format that isn't known here: its bytes are no raw ones.
-pub(crate) fn known(path: &Path) -> Outcome {
+fn known(path: &Path) -> Outcome {
     if FOREIGN.contains(&extension(path).as_str()) {
         return Err(Failure::Format {
             path: path.to_owned(),

@@ -7,7 +7,7 @@
 
 use super::{Data, Slot};
 use crate::failure::{Failure, Outcome};
-use divvy::kernel::Number;
+use divvy::kernel::{Leaf, Number};
 use npyz::{DType, Endianness, NpyFile, Order, TypeChar, WriterBuilder};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -118,6 +118,7 @@ pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
         return Err(unfit(why, ""));
     }
     let count = numbers / leaves.len();
+    slot.check_count(count as u64, path)?;
     let mut extents: Vec<u64> = shape.iter().rev().copied().collect();
     if leaves.len() > 1 {
         // The last dimension is that of the vector, if it is one of its own.
@@ -148,18 +149,26 @@ pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
     Ok(Data { bytes, extents })
 }
 
-pub(super) fn write(slot: &Slot, data: &Data, out: &mut Vec<u8>) -> Outcome {
-    let unshown = |why: String| Failure::Unshown {
+fn unshown(slot: &Slot, why: String) -> Failure {
+    Failure::Unshown {
         name: slot.name().to_owned(),
         format: ".npy",
         why,
-    };
-    let Some((number, leaves, stride)) = slot.plain() else {
+    }
+}
+
+/// The numbers that there would be.
+pub(super) fn shown(slot: &Slot) -> Outcome<(Number, &[Leaf], u64)> {
+    slot.plain().ok_or_else(|| {
         let type_name = &slot.binding.layout.element.type_name;
-        return Err(unshown(format!(
-            "`{type_name}` is made of several kinds of numbers; write a .bin, or text"
-        )));
-    };
+        let why = "is made of several kinds of numbers; write a .bin, or text";
+        unshown(slot, format!("`{type_name}` {why}"))
+    })
+}
+
+pub(super) fn write(slot: &Slot, data: &Data, out: &mut Vec<u8>) -> Outcome {
+    let unshown = |why: String| unshown(slot, why);
+    let (number, leaves, stride) = shown(slot)?;
     let mut shape: Vec<u64> = data.extents.iter().rev().copied().collect();
     if leaves.len() > 1 {
         shape.push(leaves.len() as u64);

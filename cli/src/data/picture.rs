@@ -85,6 +85,7 @@ pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
     let channels = frame.color_type.samples();
     let count = u64::from(frame.width) * u64::from(frame.height);
     let extents = vec![u64::from(frame.width), u64::from(frame.height)];
+    slot.check_count(count, path)?;
     let mut bytes = vec![0; slot.bytes(count).unwrap_or(0) as usize];
     if slot.count(bytes.len() as u64) < count {
         return Err(Failure::Unfit {
@@ -122,17 +123,31 @@ pub(super) fn read(slot: &Slot, path: &Path) -> Outcome<Data> {
     Ok(Data { bytes, extents })
 }
 
-pub(super) fn write(slot: &Slot, data: &Data, out: &mut Vec<u8>) -> Outcome {
-    let unshown = |why: String| Failure::Unshown {
+fn unshown(slot: &Slot, why: String) -> Failure {
+    Failure::Unshown {
         name: slot.name().to_owned(),
         format: ".png",
         why,
-    };
+    }
+}
+
+/// How a binding is shown as a picture.
+pub(super) struct Shown<'a> {
+    pixel: Pixel,
+    leaves: &'a [Leaf],
+    stride: u64,
+    width: u32,
+    height: u32,
+}
+
+/// How the binding would be shown, with so many elements along x, y and z.
+pub(super) fn shown<'a>(slot: &'a Slot, extents: &[u64]) -> Outcome<Shown<'a>> {
+    let unshown = |why: String| unshown(slot, why);
     let Some((pixel, leaves, stride)) = pixel(slot) else {
         let type_name = &slot.binding.layout.element.type_name;
         return Err(unshown(format!("it is made of `{type_name}`, and {TAKEN}")));
     };
-    let (width, height) = match data.extents.as_slice() {
+    let (width, height) = match extents {
         [width, height] | [width, height, 1] => (*width, *height),
         other => {
             return Err(unshown(format!(
@@ -145,7 +160,24 @@ pub(super) fn write(slot: &Slot, data: &Data, out: &mut Vec<u8>) -> Outcome {
         let most = "a side of a picture has at most 2^31 - 1 pixels".to_owned();
         u32::try_from(extent).map_err(|_| unshown(most))
     };
-    let (width, height) = (side(width)?, side(height)?);
+    Ok(Shown {
+        pixel,
+        leaves,
+        stride,
+        width: side(width)?,
+        height: side(height)?,
+    })
+}
+
+pub(super) fn write(slot: &Slot, data: &Data, out: &mut Vec<u8>) -> Outcome {
+    let unshown = |why: String| unshown(slot, why);
+    let Shown {
+        pixel,
+        leaves,
+        stride,
+        width,
+        height,
+    } = shown(slot, &data.extents)?;
     let colour = match pixel {
         Pixel::Packed | Pixel::Rgba => ColorType::Rgba,
         Pixel::Grey => ColorType::Grayscale,

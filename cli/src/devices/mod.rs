@@ -29,7 +29,7 @@ pub(crate) struct Devices {
     /// Which devices: cpu, gpu, gpu0, all, or part of a name; several with commas
     #[arg(long, value_name = "NAMES")]
     devices: Option<String>,
-    /// Leave the measuring out
+    /// Don't measure how fast they are, which takes seconds
     #[arg(long)]
     no_measure: bool,
     /// Print JSON

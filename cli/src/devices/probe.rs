@@ -7,7 +7,7 @@
 //! Invariant: what is measured is the device's own time, without copies, and a median.
 
 use crate::failure::Outcome;
-use crate::report::median;
+use crate::numbers::median;
 use divvy::device::{DeviceInfo, DeviceKind};
 use divvy::{DispatchBuilder, Error, Kernel, Policy, Runtime};
 
