@@ -91,6 +91,54 @@ impl Habit {
 mod tests {
     use super::*;
 
+    const ALONE: Prediction = Prediction {
+        seconds: 5e-6,
+        best_single_seconds: 5e-6,
+        best_single: 1,
+    };
+
+    /// One that is asked for nothing else.
+    fn known() -> Habit {
+        let mut habit = Habit::default();
+        while habit.probe.is_due() {
+            habit.probe.decided(false);
+        }
+        habit
+    }
+
+    #[test]
+    fn a_short_dispatch_of_one_device_is_decided_now_and_then() {
+        let mut habit = known();
+        habit.decided(Some(1), ALONE);
+        let followed = (0..100).take_while(|_| habit.settled().is_some()).count();
+        assert_eq!(followed, FOLLOWING as usize);
+    }
+
+    #[test]
+    fn what_is_split_or_long_or_due_to_be_probed_is_decided_each_time() {
+        let mut habit = known();
+        habit.decided(None, ALONE);
+        assert_eq!(habit.settled(), None);
+        let long = Prediction {
+            seconds: 2.0 * SHORT_SECONDS,
+            ..ALONE
+        };
+        habit.decided(Some(1), long);
+        assert_eq!(habit.settled(), None);
+        let mut fresh = Habit::default();
+        fresh.decided(Some(1), ALONE);
+        assert_eq!(fresh.settled(), None);
+    }
+
+    #[test]
+    fn a_surprise_ends_what_was_decided() {
+        let mut habit = known();
+        habit.decided(Some(1), ALONE);
+        assert_eq!(habit.settled(), Some((1, ALONE)));
+        habit.deviated(2.0 * DEPARTED);
+        assert_eq!(habit.settled(), None);
+    }
+
     #[test]
     fn a_surprise_is_expected_again_and_slowly_forgotten() {
         let mut habit = Habit::default();

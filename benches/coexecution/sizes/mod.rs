@@ -8,11 +8,12 @@ use super::model::Costs;
 use super::row::median;
 use super::session::{Data, Session};
 use super::size_table::Sized;
+use super::turns::timed;
 use super::workloads::Workload;
 use std::time::{Duration, Instant};
 
 /// Dispatches and seconds after which nothing is learned any more, whichever comes first.
-const SETTLED: usize = 100;
+const SETTLED: usize = 400;
 const SETTLING: Duration = Duration::from_millis(800);
 /// What a turn takes at least, and turns that each candidate has.
 const TURN: Duration = Duration::from_millis(4);
@@ -32,12 +33,12 @@ impl<'a> Runner<'a> {
     fn new(session: &'a Session<'a>) -> Self {
         let mut data = session.data();
         let start = Instant::now();
-        let mut ran = 0;
-        while ran < 2 || (ran < SETTLED && start.elapsed() < SETTLING) {
-            data.iterate(None);
-            ran += 1;
+        let mut took = Vec::new();
+        while took.len() < 2 || (took.len() < SETTLED && start.elapsed() < SETTLING) {
+            took.push(timed(|| drop(data.iterate(None))));
         }
-        let one = start.elapsed().as_secs_f64() / ran as f64;
+        // The first ones are no measure: some try what is slow.
+        let one = median(took.drain(took.len() / 2..)).expect("it ran");
         let in_turn = (TURN.as_secs_f64() / one).ceil() as usize;
         Self {
             data,
@@ -47,8 +48,14 @@ impl<'a> Runner<'a> {
     }
 
     fn turn(&mut self) {
-        // One for what another left in the caches.
-        self.data.iterate(None);
+        // For what another left in the caches, of the program too.
+        let start = Instant::now();
+        for i in 0..self.in_turn {
+            if i > 0 && start.elapsed() > TURN / 4 {
+                break;
+            }
+            self.data.iterate(None);
+        }
         let start = Instant::now();
         for _ in 0..self.in_turn {
             self.data.iterate(None);
