@@ -158,7 +158,8 @@ impl Bench<'_> {
         // Each in a runtime of its own, as all one-shots: a device that kept its memory has less to do.
         let sweep = swept(self.candidates(Before::AllHome), |shares| {
             let policy = Policy::Fixed(shares.to_vec());
-            self.all(None).one_shot(Some(&policy)).0
+            // Where rates are known nobody feels its way.
+            self.all(Some(folder.path())).one_shot(Some(&policy)).0
         });
         let mut best = best_of(&sweep);
         let devices = self.setup.count();
@@ -177,7 +178,8 @@ impl Bench<'_> {
             }
             for (one, samples) in best.iter().zip(&mut fixed) {
                 let policy = Policy::Fixed(one.shares.clone());
-                samples.push(self.all(None).one_shot(Some(&policy)).0);
+                let all = self.all(Some(folder.path()));
+                samples.push(all.one_shot(Some(&policy)).0);
             }
         }
         for (one, samples) in best.iter_mut().zip(fixed) {

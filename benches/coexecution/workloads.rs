@@ -86,7 +86,7 @@ impl Workload {
         let row = |small, scripted, real| of(small, small, scripted, real);
         match name {
             "saxpy" => vector(
-                lanes::saxpy(of(1 << 12, 1 << 18, 1 << 21, 1 << 24)),
+                lanes::saxpy(of(1 << 12, 1 << 18, 1 << 19, 1 << 24)),
                 "saxpy",
             ),
             "matmul" => square(lanes::matmul(of(64, 128, 512, 512), false), "matmul"),
@@ -103,11 +103,11 @@ impl Workload {
                 }
             }
             "ray" => ray(row(64, 64, 1024), of(16, 256, 512, 1024)),
-            "heat" => square(lanes::heat(of(64, 256, 1024, 2048)), "heat"),
+            "heat" => square(lanes::heat(of(64, 256, 512, 2048)), "heat"),
             "gray-scott" => square(lanes::gray_scott(of(64, 256, 512, 1024)), "gray-scott"),
             "life" => Self {
                 is_float: false,
-                ..square(lanes::life(of(64, 256, 1024, 2048)), "life")
+                ..square(lanes::life(of(64, 256, 512, 2048)), "life")
             },
             "reduction" => row_sums(of(2, 64, 512, 4096)),
             "histogram" => Self {

@@ -28,6 +28,7 @@ struct Device<'a> {
     seconds: f64,
     bytes_to_device: u64,
     bytes_from_device: u64,
+    copy_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<&'a str>,
 }
@@ -81,6 +82,7 @@ pub(crate) fn json(report: &Report, wall: &[f64]) -> String {
         seconds: device.seconds,
         bytes_to_device: device.bytes_to_device,
         bytes_from_device: device.bytes_from_device,
+        copy_seconds: device.copy_seconds,
         left_out: device.left_out.as_deref(),
     });
     let told = Told {

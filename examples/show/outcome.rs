@@ -315,6 +315,7 @@ fn facts_of(report: &Report) -> Value {
             "seconds": device.seconds,
             "bytes_to_device": device.bytes_to_device,
             "bytes_from_device": device.bytes_from_device,
+            "copy_seconds": device.copy_seconds,
             "left_out": device.left_out,
         })
     });

@@ -158,6 +158,7 @@ impl State {
             return;
         };
         let tally = &mut operation.tallies[device];
+        tally.copy_seconds += timing.seconds;
         if from == MemoryId::HOST {
             tally.bytes_to_device += bytes;
         } else {

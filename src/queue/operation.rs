@@ -197,6 +197,7 @@ pub(crate) struct Tally {
     pub(crate) longest_seconds: f64,
     pub(crate) bytes_to_device: u64,
     pub(crate) bytes_from_device: u64,
+    pub(crate) copy_seconds: f64,
     /// Chunks planned and not ended.
     pub(crate) in_flight: usize,
 }

@@ -61,6 +61,7 @@ impl State {
                 longest_seconds: tally.longest_seconds,
                 bytes_to_device: tally.bytes_to_device,
                 bytes_from_device: tally.bytes_from_device,
+                copy_seconds: tally.copy_seconds,
                 left_out: None,
             });
         Report {

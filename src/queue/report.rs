@@ -25,6 +25,8 @@ pub struct DeviceReport {
     pub bytes_to_device: u64,
     /// Bytes copied from its memory.
     pub bytes_from_device: u64,
+    /// Seconds of copies to its memory and from it.
+    pub copy_seconds: f64,
     /// Why it was given nothing, where there is more to say than that it would have been too slow.
     pub left_out: Option<String>,
 }
@@ -108,14 +110,15 @@ impl Report {
             .sum()
     }
 
-    /// How evenly the devices ended: the least over the most seconds of the devices that took part.
+    /// How evenly the devices ended: the least over the most seconds that one of those that took part was busy with chunks
+    /// and copies.
     #[must_use]
     pub fn balance(&self) -> f64 {
         let busy = || {
             self.devices
                 .iter()
                 .filter(|device| device.chunks > 0)
-                .map(|device| device.seconds)
+                .map(|device| device.seconds + device.copy_seconds)
         };
         let most = busy().fold(0.0, f64::max);
         if most > 0.0 {
@@ -163,7 +166,8 @@ impl fmt::Display for Report {
                     Scaled(device.bytes_to_device as f64),
                     Scaled(device.bytes_from_device as f64),
                 );
-                write!(f, "  {to}B to it, {from}B from it")?;
+                let time = Seconds(device.copy_seconds);
+                write!(f, "  {to}B to it, {from}B from it in {time}")?;
             }
             if let Some(reason) = &device.left_out {
                 write!(f, "  left out: {reason}")?;
@@ -218,6 +222,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_device_that_copies_is_busy() {
+        let device = |seconds, copy_seconds| DeviceReport {
+            chunks: 1,
+            seconds,
+            copy_seconds,
+            ..DeviceReport::default()
+        };
+        let report = Report {
+            devices: vec![device(1.0, 0.0), device(0.5, 0.3), DeviceReport::default()],
+            ..Report::default()
+        };
+        assert_eq!(report.balance(), 0.8);
+    }
+
+    #[test]
     fn a_report_says_who_did_what_and_why_not() {
         let busy = DeviceReport {
             device: "cpu".to_owned(),
@@ -231,6 +250,7 @@ mod tests {
             device: "gpu".to_owned(),
             left_out: Some("it is lost".to_owned()),
             bytes_to_device: 2_000_000,
+            copy_seconds: 1e-3,
             ..DeviceReport::default()
         };
         let report = Report {
@@ -250,7 +270,7 @@ mod tests {
             "2.00 ms",
             "500.00 M /s",
             "left out: it is lost",
-            "2.00 MB to it",
+            "2.00 MB to it, 0 B from it in 1.00 ms",
             "efficiency 0.90",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
