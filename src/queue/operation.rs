@@ -63,7 +63,10 @@ impl Resolved {
             Policy::Measured => Self::Measured,
             Policy::Guided => Self::Guided,
             Policy::Fixed(shares) if shares.len() > names.len() => {
-                let expected = format!("a share for each device, and there are {}", names.len());
+                let expected = format!(
+                    "a share for each device and no more, and this runtime has {}",
+                    names.len()
+                );
                 return Err(refused(expected));
             }
             Policy::Fixed(shares) => {

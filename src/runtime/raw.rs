@@ -201,7 +201,7 @@ impl Runtime {
     ///
     /// As [`Runtime::buffer`].
     pub fn raw_buffer(&self, element_bytes: usize, len: usize) -> Result<RawBuffer> {
-        RawBuffer::new(&self.inner.queue, element_bytes, "an element of bytes", len)
+        RawBuffer::new(&self.inner.queue, element_bytes, "raw bytes", len)
     }
 
     /// The bytes of a buffer, after all that was submitted before.
