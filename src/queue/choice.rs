@@ -9,13 +9,11 @@ use super::operation::{Dispatch, Operation, Resolved};
 use super::state::{Known, State};
 use crate::error::Error;
 use crate::id::DeviceId;
-use crate::plan::{Placed, Touch};
+use crate::plan::Placed;
 use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
-use crate::split::{
-    Demand, Density, Estimate, Guided, Handout, Pace, Prediction, Runner, Slices, partition, single,
-};
+use crate::split::{Demand, Density, Estimate, Guided, Handout, Prediction, partition, single};
 
 /// Dispatches in which every device is given the chance to show how fast it is.
 const PATIENCE: u32 = 4;
@@ -189,7 +187,7 @@ impl State {
         (is_able && has_all()).then_some((device, prediction))
     }
 
-    /// The whole range on one device; in slices, if it would take longer than a run of the device may.
+    /// The whole range on one device; in slices, if it would take longer than a run of the device may, or nobody knows.
     fn whole(
         &mut self,
         dispatch: &Dispatch,
@@ -198,30 +196,19 @@ impl State {
         placed: &mut Vec<Placed>,
     ) -> Choice {
         let extent = dispatch.extent();
-        let seconds = extent as f64 / self.estimates[device].estimate.units_per_second;
-        if dispatch.is_divisible() && seconds.is_finite() && seconds > self.longest_seconds(device)
-        {
+        if dispatch.is_divisible() {
             let mut chunks = std::mem::take(&mut self.chunks);
             chunks.clear();
             chunks.resize(self.members.len(), Span::default());
             single(device, extent, &mut chunks);
-            self.whole_missing.clear();
-            let tail = self.tail(dispatch, &chunks, seconds);
+            let slices = self.slices(dispatch, &chunks);
             self.chunks = chunks;
-            if let Some(tail) = tail {
+            if let Some(slices) = slices {
                 return Choice::Handout {
-                    handout: Handout::Tail(tail),
+                    handout: Handout::Slices(slices),
                     prediction: None,
                 };
             }
-        }
-        // How long it takes isn't known: a part of it will tell.
-        let is_exposed = self.longest_seconds(device).is_finite() && !seconds.is_finite();
-        if is_exposed && dispatch.is_divisible() && !dispatch.touches.iter().any(Touch::accumulates)
-        {
-            let others = self.estimates.iter_mut().enumerate();
-            others.for_each(|(other, known)| known.is_able &= other == device);
-            return self.guided(dispatch, vec![Span::new(0, extent)], dispatch.grain());
         }
         alone(device, extent, placed);
         Choice::Chunks {
@@ -329,39 +316,13 @@ impl State {
     }
 
     fn guided(&self, dispatch: &Dispatch, left: Vec<Span>, grain: u64) -> Choice {
-        let per_unit = dispatch.per_unit() as f64;
-        let pace = |(device, known): (usize, &Known)| {
-            known.is_able.then(|| Pace {
-                rate: known.rate.map(|rate| rate / per_unit),
-                overhead_seconds: known.estimate.overhead_seconds,
-                longest_seconds: self.longest_seconds(device),
-            })
-        };
+        let pace =
+            |(device, known): (usize, &Known)| known.is_able.then(|| self.pace(dispatch, device));
         let paces: Vec<_> = self.estimates.iter().enumerate().map(pace).collect();
         Choice::Handout {
             handout: Handout::Guided(Guided::new(left, grain, &paces)),
             prediction: None,
         }
-    }
-
-    /// Chunks that are kept to, in slices, if one would take longer than a run of its device may, or nobody knows.
-    fn slices(&self, dispatch: &Dispatch, chunks: &[Span]) -> Option<Slices> {
-        let (extent, density) = (dispatch.extent(), self.profile.density(key(dispatch)));
-        let per_unit = dispatch.per_unit() as f64;
-        let runners = self.estimates.iter().enumerate();
-        let runners = runners.map(|(device, known)| Runner {
-            rate: known.rate.map(|rate| rate / per_unit),
-            longest_seconds: self.longest_seconds(device),
-        });
-        let runners: Vec<_> = runners.collect();
-        let accumulates = dispatch.touches.iter().any(Touch::accumulates);
-        let is_exposed = |(chunk, runner): (&Span, &Runner)| match runner.rate {
-            _ if chunk.is_empty() || runner.longest_seconds.is_infinite() => false,
-            Some(rate) => density.weight(*chunk, extent) > rate * runner.longest_seconds,
-            None => !accumulates,
-        };
-        let is_cut = chunks.iter().zip(&runners).any(is_exposed);
-        is_cut.then(|| Slices::new(chunks, extent, dispatch.grain(), density.clone(), runners))
     }
 
     fn no_device(&self, dispatch: &Dispatch, operation: &Operation) -> Error {

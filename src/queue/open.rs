@@ -1,4 +1,4 @@
-//! Whether boundaries are left to be found while a dispatch runs, and how far.
+//! Whether boundaries are left to be found while a dispatch runs, and how far; and whether chunks are cut.
 //!
 //! Weighs what devices would wait for each other against what it costs to have them take more chunks; how the chunks are
 //! taken is the split's affair.
@@ -8,10 +8,10 @@
 
 use super::choice::{key, place};
 use super::operation::Dispatch;
-use super::state::State;
+use super::state::{Known, State};
 use crate::plan::Touch;
 use crate::span::Span;
-use crate::split::{Tail, Taker};
+use crate::split::{Pace, Slices, Tail, Taker};
 
 /// How far off the prediction is taken to be of a dispatch that was measured only once or twice.
 const UNKNOWN: f64 = 0.2;
@@ -35,15 +35,8 @@ impl State {
     /// or with its chunks cut, if one would take longer than it may.
     pub(super) fn tail(&self, dispatch: &Dispatch, chunks: &[Span], seconds: f64) -> Option<Tail> {
         let (extent, density) = (dispatch.extent(), self.profile.density(key(dispatch)));
-        let is_too_long = |(device, chunk): (usize, &Span)| {
-            let rate = self.estimates[device].estimate.units_per_second;
-            density.weight(*chunk, extent) > rate * self.longest_seconds(device)
-        };
-        let is_cut = chunks
-            .iter()
-            .enumerate()
-            .filter(|(_, chunk)| !chunk.is_empty())
-            .any(is_too_long);
+        let mut parts = chunks.iter().enumerate();
+        let is_cut = parts.any(|(device, chunk)| self.is_too_long(dispatch, device, *chunk));
         let reach = self.reach(dispatch, chunks, seconds);
         if reach == 0.0 && !is_cut {
             return None;
@@ -69,6 +62,39 @@ impl State {
             return Some(tail);
         }
         is_cut.then(|| open(0.0))
+    }
+
+    /// Chunks that are kept to, in slices, if one would take longer than a run of its device may, or nobody knows.
+    pub(super) fn slices(&self, dispatch: &Dispatch, chunks: &[Span]) -> Option<Slices> {
+        let accumulates = dispatch.touches.iter().any(Touch::accumulates);
+        let is_cut = |(device, chunk): (usize, &Span)| {
+            let can_be = self.estimates[device].rate.is_some() || !accumulates;
+            can_be && self.is_too_long(dispatch, device, *chunk)
+        };
+        chunks.iter().enumerate().any(is_cut).then(|| {
+            let paces = (0..chunks.len()).map(|device| self.pace(dispatch, device));
+            let density = self.profile.density(key(dispatch)).clone();
+            let (extent, grain) = (dispatch.extent(), dispatch.grain());
+            Slices::new(chunks, extent, grain, density, paces.collect())
+        })
+    }
+
+    /// Whether a chunk would take longer than a run of its device may, as one does that nobody knows the speed of.
+    fn is_too_long(&self, dispatch: &Dispatch, device: usize, chunk: Span) -> bool {
+        let density = self.profile.density(key(dispatch));
+        let longest = self.longest_seconds(device);
+        let rate = self.estimates[device].estimate.units_per_second;
+        longest.is_finite() && density.weight(chunk, dispatch.extent()) > rate * longest
+    }
+
+    /// What is known of a device before it is given anything.
+    pub(super) fn pace(&self, dispatch: &Dispatch, device: usize) -> Pace {
+        let Known { rate, estimate, .. } = self.estimates[device];
+        Pace {
+            rate: rate.map(|rate| rate / dispatch.per_unit() as f64),
+            overhead_seconds: estimate.overhead_seconds,
+            longest_seconds: self.longest_seconds(device),
+        }
     }
 
     /// How far off the prediction for a dispatch is taken to be: as far as the last ones were, or as the rates that it is

@@ -23,6 +23,6 @@ pub use handout::Handout;
 pub use horizon::Horizon;
 pub use partition::{partition, partition_within};
 pub use policy::{Policy, UnknownPolicy};
-pub use slices::{Runner, Slices};
+pub use slices::Slices;
 pub use tail::{Tail, Taker};
 pub use water_fill::{Candidate, water_fill};

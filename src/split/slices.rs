@@ -4,22 +4,13 @@
 //!
 //! Invariant: every unit is handed out exactly once, and to the device that the partition gives it to.
 
-use super::Density;
+use super::{Density, Pace};
 use crate::span::Span;
 
 /// The first slice of a device whose rate isn't known: this part of its chunk.
 const FIRST: f64 = 128.0;
 /// How much larger than the slice before one may be, while the rate is young.
 const GROWTH: f64 = 4.0;
-
-/// What is known of a device when the first slices are handed out.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Runner {
-    /// Units of average cost per second, if known.
-    pub rate: Option<f64>,
-    /// Seconds that no slice is to take longer than, as far as the rate is known.
-    pub longest_seconds: f64,
-}
 
 /// Hands each device its chunk of a partition in slices.
 #[derive(Clone, Debug)]
@@ -29,7 +20,7 @@ pub struct Slices {
     extent: u64,
     grain: u64,
     density: Density,
-    runners: Vec<Runner>,
+    paces: Vec<Pace>,
     /// The most that the next slice of each device may weigh, by the slices before.
     most: Vec<f64>,
 }
@@ -47,12 +38,12 @@ impl Slices {
         extent: u64,
         grain: u64,
         density: Density,
-        runners: Vec<Runner>,
+        paces: Vec<Pace>,
     ) -> Self {
-        assert_eq!(partition.len(), runners.len(), "each device has a chunk");
-        let chunks = partition.iter().zip(&runners);
-        let first = chunks.map(|(chunk, runner)| match runner.rate {
-            None if runner.longest_seconds.is_finite() => density.weight(*chunk, extent) / FIRST,
+        assert_eq!(partition.len(), paces.len(), "each device has a chunk");
+        let chunks = partition.iter().zip(&paces);
+        let first = chunks.map(|(chunk, pace)| match pace.rate {
+            None if pace.longest_seconds.is_finite() => density.weight(*chunk, extent) / FIRST,
             _ => f64::INFINITY,
         });
         Self {
@@ -61,7 +52,7 @@ impl Slices {
             extent,
             grain: grain.max(1),
             density,
-            runners,
+            paces,
         }
     }
 
@@ -71,10 +62,11 @@ impl Slices {
         if left.is_empty() {
             return None;
         }
-        let Runner {
+        let Pace {
             rate,
             longest_seconds,
-        } = self.runners[device];
+            ..
+        } = self.paces[device];
         let longest = rate.map_or(f64::INFINITY, |rate| rate * longest_seconds);
         let weight = longest.min(self.most[device]);
         let end = if weight.is_finite() {
@@ -95,7 +87,7 @@ impl Slices {
     pub fn completed(&mut self, device: usize, slice: Span, seconds: f64) {
         let weight = self.density.weight(slice, self.extent);
         if seconds > 0.0 {
-            self.runners[device].rate = Some(weight / seconds);
+            self.paces[device].rate = Some(weight / seconds);
         }
         if self.most[device].is_finite() {
             self.most[device] = self.most[device].max(weight * GROWTH);
@@ -126,9 +118,10 @@ mod tests {
         all
     }
 
-    fn runner(rate: Option<f64>, longest_seconds: f64) -> Runner {
-        Runner {
+    fn pace(rate: Option<f64>, longest_seconds: f64) -> Pace {
+        Pace {
             rate,
+            overhead_seconds: 0.0,
             longest_seconds,
         }
     }
@@ -137,8 +130,8 @@ mod tests {
     fn each_device_gets_its_chunk_in_order_and_nothing_else() {
         let chunks = [Span::new(0, 300), Span::new(300, 300), Span::new(300, 1003)];
         for grain in [1, 4, 64] {
-            let runners = vec![runner(Some(1e3), 0.01); 3];
-            let slices = Slices::new(&chunks, 1003, grain, Density::flat(), runners);
+            let paces = vec![pace(Some(1e3), 0.01); 3];
+            let slices = Slices::new(&chunks, 1003, grain, Density::flat(), paces);
             let all = run(slices, &[1e3, 1e3, 5e2]);
             for (slices, chunk) in all.iter().zip(chunks) {
                 let mut at = chunk.start;
@@ -155,8 +148,8 @@ mod tests {
     #[test]
     fn no_slice_takes_longer_than_it_may() {
         let chunks = [Span::new(0, 5_000), Span::new(5_000, 10_000)];
-        let runners = vec![runner(Some(1e4), 0.05), runner(Some(1e4), f64::INFINITY)];
-        let slices = Slices::new(&chunks, 10_000, 1, Density::flat(), runners);
+        let paces = vec![pace(Some(1e4), 0.05), pace(Some(1e4), f64::INFINITY)];
+        let slices = Slices::new(&chunks, 10_000, 1, Density::flat(), paces);
         let all = run(slices, &[1e4, 1e4]);
         assert_eq!(all[0].len(), 10);
         assert_eq!(all[1], [chunks[1]]);
@@ -165,8 +158,8 @@ mod tests {
     #[test]
     fn a_device_that_is_unknown_begins_with_little() {
         let chunks = [Span::new(0, 12_800)];
-        let runners = vec![runner(None, 0.1)];
-        let slices = Slices::new(&chunks, 12_800, 1, Density::flat(), runners);
+        let paces = vec![pace(None, 0.1)];
+        let slices = Slices::new(&chunks, 12_800, 1, Density::flat(), paces);
         let all = run(slices, &[1e4]);
         assert_eq!(all[0][0].len(), 100);
         assert_eq!(all[0][1].len(), 400);
