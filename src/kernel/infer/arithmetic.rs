@@ -508,12 +508,24 @@ impl Machine<'_> {
         if end & (end - 1) != 0 {
             return None;
         }
+        self.each_form(int, path, |machine, form, path| {
+            machine.bits(form, first, end, path)?.times(first)
+        })
+    }
+
+    /// The cases of an integer with what becomes of the form of each. Nothing if one comes to nothing.
+    fn each_form(
+        &mut self,
+        int: &Int,
+        path: &Path,
+        mut of: impl FnMut(&mut Self, &Form, &Path) -> Option<Form>,
+    ) -> Option<Cases> {
         let mut cases = Cases::new();
         for case in int.cases.iter() {
             let Some(path) = self.path_of(case, path) else {
                 continue;
             };
-            let form = self.bits(&case.form, first, end, &path)?.times(first)?;
+            let form = of(self, &case.form, &path)?;
             let facts = case.facts.clone();
             cases.push(Case { facts, form });
         }
@@ -539,23 +551,16 @@ impl Machine<'_> {
     fn change_bits(&mut self, int: &Int, change: Change, mask: i128, path: &Path) -> Option<Cases> {
         let first = mask & -mask;
         let end = (mask as u128 + 1).next_power_of_two() as i128;
-        let mut cases = Cases::new();
-        for case in int.cases.iter() {
-            let Some(path) = self.path_of(case, path) else {
-                continue;
-            };
+        self.each_form(int, path, |machine, form, path| {
             // The same for a form and for what it is modulo 2^32.
-            let bits = self.bits(&case.form, first, end, &path)?;
-            let changed = self.changed_bits(&bits, change, mask / first)?;
-            let form = case.form.plus(&changed.minus(&bits)?, first)?;
-            let facts = case.facts.clone();
-            cases.push(Case { facts, form });
-        }
-        Some(cases)
+            let bits = machine.bits(form, first, end, path)?;
+            let changed = machine.changed_bits(&bits, change, mask / first)?;
+            form.plus(&changed.minus(&bits)?, first)
+        })
     }
 
-    /// Bitwise exclusive or.
-    pub(super) fn exclusive_or(&mut self, a: &Int, b: &Int, path: &Path) -> Int {
+    /// Bitwise or, and exclusive or: one changes the bits that are set in the other.
+    pub(super) fn or(&mut self, a: &Int, b: &Int, change: Change, path: &Path) -> Int {
         let words = a.words | b.words;
         if let Some(sum) = self.of_other_bits(a, b, path) {
             return sum;
@@ -565,44 +570,23 @@ impl Machine<'_> {
                 continue;
             };
             let mask = mask.rem_euclid(WORD);
-            if mask == 0 {
-                return Int {
-                    words,
-                    ..other.clone()
-                };
-            }
-            if mask >= WORD / 2 {
-                // -1 - x turns all bits over.
-                let rest = Int::number(WORD - 1 - mask, a.is_signed);
-                let turned = self.exclusive_or(other, &rest, path);
-                let minus_one = Int::number(-1, a.is_signed);
-                let all = self.subtract(&minus_one, &turned, path);
-                return Int { words, ..all };
-            }
-            if let Some(cases) = self.change_bits(other, Change::Turn, mask, path) {
-                return self.of_cases(cases, a.is_signed, words, path);
-            }
-        }
-        self.mixed(a, b, path)
-    }
-
-    /// Bitwise or.
-    pub(super) fn or(&mut self, a: &Int, b: &Int, path: &Path) -> Int {
-        let words = a.words | b.words;
-        if let Some(sum) = self.of_other_bits(a, b, path) {
-            return sum;
-        }
-        for (mask, other) in [(a, b), (b, a)] {
-            let Some(mask) = self.number(mask) else {
+            if (1..WORD / 2).contains(&mask) {
+                if let Some(cases) = self.change_bits(other, change, mask, path) {
+                    return self.of_cases(cases, a.is_signed, words, path);
+                }
                 continue;
+            }
+            let found = match change {
+                Change::Set => continue,
+                Change::Turn if mask == 0 => other.clone(),
+                Change::Turn => {
+                    // -1 - x turns all bits over.
+                    let rest = Int::number(WORD - 1 - mask, a.is_signed);
+                    let turned = self.or(other, &rest, change, path);
+                    self.subtract(&Int::number(-1, a.is_signed), &turned, path)
+                }
             };
-            let mask = mask.rem_euclid(WORD);
-            if mask == 0 || mask >= WORD / 2 {
-                continue;
-            }
-            if let Some(cases) = self.change_bits(other, Change::Set, mask, path) {
-                return self.of_cases(cases, a.is_signed, words, path);
-            }
+            return Int { words, ..found };
         }
         self.mixed(a, b, path)
     }

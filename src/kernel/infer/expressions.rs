@@ -5,7 +5,7 @@
 //! Invariant: an expression that isn't followed is anything of its type.
 
 use super::form::Form;
-use super::machine::{Frame, Lost, Machine, State};
+use super::machine::{Change, Frame, Lost, Machine, State};
 use super::path::Path;
 use super::sites::Does;
 use super::value::{Cond, Int, Order, Place, Root, Step, Value};
@@ -441,8 +441,8 @@ impl<'a> Machine<'a> {
                     Op::Divide => Value::Int(self.divide(a, b, path)),
                     Op::Modulo => Value::Int(self.modulo(a, b, path)),
                     Op::And => Value::Int(self.and(a, b, path)),
-                    Op::InclusiveOr => Value::Int(self.or(a, b, path)),
-                    Op::ExclusiveOr => Value::Int(self.exclusive_or(a, b, path)),
+                    Op::InclusiveOr => Value::Int(self.or(a, b, Change::Set, path)),
+                    Op::ExclusiveOr => Value::Int(self.or(a, b, Change::Turn, path)),
                     Op::ShiftLeft => Value::Int(self.shift_left(a, b, path)),
                     Op::ShiftRight => Value::Int(self.shift_right(a, b, path)),
                     Op::Less => Value::Bool(compare(Order::Less, a, b)),

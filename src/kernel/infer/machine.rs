@@ -177,11 +177,11 @@ impl<'a> Machine<'a> {
             [(symbol, 1)] if form.constant == 0 => self.symbols.of(*symbol).part_of.clone(),
             _ => None,
         };
-        if let Some((whole, inner)) = &inner
+        if let Some((whole, inner)) = inner
             && let Some(divisor) = inner.checked_mul(divisor)
             && divisor < MOST_DIVISOR
         {
-            return self.part(&whole.clone(), divisor);
+            return self.part(&whole, divisor);
         }
         let key = (form.clone(), divisor);
         if let Some(found) = self.parts.get(&key) {
@@ -238,15 +238,10 @@ impl<'a> Machine<'a> {
             Change::Turn => [more.shifted(-mask), less.shifted(-mask)],
             Change::Set => [more.shifted(-mask), less],
         };
-        let (rise, run) = match change {
-            Change::Turn if is_all => {
-                let (rise, run) = self.symbols.rise(bits).unwrap_or((0, 1));
-                (-rise, run)
-            }
-            _ => self.symbols.rise(bits).unwrap_or((0, 1)),
-        };
+        let (rise, run) = self.symbols.rise(bits).unwrap_or((0, 1));
+        let falls = change == Change::Turn && is_all;
         let known = &mut self.symbols.known[changed as usize];
-        known.slope = (rise, run);
+        known.slope = (if falls { -rise } else { rise }, run);
         known.facts.extend(facts);
         self.changed.insert(key, changed);
         Some(Form::symbol(changed))
