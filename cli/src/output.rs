@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::{NamedTempFile, TempDir};
 
 /// The exit code of a program that an interrupt ended, as shells have it.
@@ -18,14 +18,14 @@ const INTERRUPTED: i32 = 130;
 /// Drafts and folders that an interrupt has to remove.
 static DRAFTS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+fn drafts() -> MutexGuard<'static, Vec<PathBuf>> {
+    DRAFTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Makes an interrupt leave no drafts behind.
 pub(crate) fn clean_up_when_interrupted() {
     let handled = ctrlc::set_handler(|| {
-        for draft in DRAFTS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        for draft in drafts().drain(..) {
             let _ = match draft.is_dir() {
                 true => fs::remove_dir_all(draft),
                 false => fs::remove_file(draft),
@@ -68,12 +68,17 @@ fn target(path: &Path) -> Outcome<(PathBuf, Option<fs::Metadata>)> {
     }
 }
 
-/// A draft beside its target.
-fn draft(target: &Path, found: Option<&fs::Metadata>) -> io::Result<NamedTempFile> {
-    let folder = match target.parent() {
+/// The folder that a file is in, or is to be.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// A draft beside its target.
+fn draft(target: &Path, found: Option<&fs::Metadata>) -> io::Result<NamedTempFile> {
+    let folder = folder_of(target);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".divvy-").suffix(".part");
     let permissions = found.map(fs::Metadata::permissions).or_else(usual);
@@ -106,10 +111,7 @@ pub(crate) fn scratch() -> Outcome<TempDir> {
         path: std::env::temp_dir(),
         source,
     })?;
-    DRAFTS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(folder.path().to_owned());
+    drafts().push(folder.path().to_owned());
     Ok(folder)
 }
 
@@ -133,10 +135,7 @@ impl Files {
                 .map_err(failed);
         }
         let mut draft = draft(&target, found.as_ref()).map_err(failed)?;
-        DRAFTS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(draft.path().to_owned());
+        drafts().push(draft.path().to_owned());
         draft.write_all(bytes).map_err(failed)?;
         // Some file systems say only now that there is no room.
         draft.as_file().sync_all().map_err(failed)?;
@@ -152,10 +151,7 @@ impl Files {
                 source: error.error,
             })?;
         }
-        DRAFTS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|draft| draft.is_dir());
+        drafts().retain(|draft| draft.is_dir());
         Ok(())
     }
 }
@@ -177,11 +173,7 @@ pub(crate) fn the_file(path: &Path) -> PathBuf {
     if let Ok(found) = path.canonicalize() {
         return found;
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    match (folder.canonicalize(), path.file_name()) {
+    match (folder_of(path).canonicalize(), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_owned(),
     }

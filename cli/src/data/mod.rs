@@ -233,34 +233,20 @@ impl Slot {
             _ => raw::read(self, path),
         }?;
         // Raw bytes are as many as the type has, or else a file of another array would go unnoticed.
-        if let Some(bytes) = self.fixed_count().and_then(|count| self.bytes(count))
-            && data.bytes.len() as u64 > bytes
-        {
-            return Err(Failure::Unfit {
-                path: path.to_owned(),
-                name: self.name().to_owned(),
-                why: format!(
-                    "`{}` has {bytes} bytes, and the file gives {}",
-                    self.binding.layout.type_name,
-                    data.bytes.len()
-                ),
-                hint: "",
-            });
-        }
-        let least = self.binding.layout.least_bytes;
-        if (data.bytes.len() as u64) < least {
-            return Err(Failure::Unfit {
-                path: path.to_owned(),
-                name: self.name().to_owned(),
-                why: format!(
-                    "`{}` has at least {least} bytes, and the file gives {}",
-                    self.binding.layout.type_name,
-                    data.bytes.len()
-                ),
-                hint: "",
-            });
-        }
-        Ok(data)
+        let fixed = self.fixed_count().and_then(|count| self.bytes(count));
+        let (given, layout) = (data.bytes.len() as u64, &self.binding.layout);
+        let has = match fixed {
+            Some(bytes) if given > bytes => format!("{bytes} bytes"),
+            _ if given < layout.least_bytes => format!("at least {} bytes", layout.least_bytes),
+            _ => return Ok(data),
+        };
+        let name = &layout.type_name;
+        Err(Failure::Unfit {
+            path: path.to_owned(),
+            name: self.name().to_owned(),
+            why: format!("`{name}` has {has}, and the file gives {given}"),
+            hint: "",
+        })
     }
 
     /// Refuses a file with another number of elements than the type fixes, or with none.
