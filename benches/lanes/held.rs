@@ -1,6 +1,7 @@
 //! The data of a workload in a runtime, and the dispatches that bind it.
 
 use super::workloads::{Bound, Pass};
+use bytemuck::allocation::cast_vec;
 use divvy::{Buffer, DispatchBuilder, Kernel, Runtime};
 
 /// A buffer by the words of its elements.
@@ -23,10 +24,10 @@ impl Held {
 
     pub fn read(&self, runtime: &Runtime) -> divvy::Result<Vec<u32>> {
         Ok(match self {
-            Held::One(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Two(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Four(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
-            Held::Eight(buffer) => bytemuck::cast_slice(&runtime.read(buffer)?).to_vec(),
+            Held::One(buffer) => cast_vec(runtime.read(buffer)?),
+            Held::Two(buffer) => cast_vec(runtime.read(buffer)?),
+            Held::Four(buffer) => cast_vec(runtime.read(buffer)?),
+            Held::Eight(buffer) => cast_vec(runtime.read(buffer)?),
         })
     }
 }

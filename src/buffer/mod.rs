@@ -6,8 +6,10 @@
 
 pub mod coherence;
 pub mod order;
+mod pages;
 mod storage;
 
 pub use coherence::Coherence;
 pub use order::Order;
+pub(crate) use pages::wish_large;
 pub use storage::{ALIGNMENT, OutOfHostMemory, Storage};

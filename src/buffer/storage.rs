@@ -9,6 +9,7 @@
     reason = "devices write disjoint spans of one allocation at the same time"
 )]
 
+use super::pages::LARGE_PAGE;
 use crate::id::BufferId;
 use crate::span::Span;
 use memmap2::MmapMut;
@@ -174,14 +175,12 @@ unsafe impl Send for Block {}
 // SAFETY: as above.
 unsafe impl Sync for Block {}
 
-/// The size of the large pages of most processors, and of the smallest block that has pages of its own.
-const LARGE_PAGE: usize = 2 << 20;
-
 impl Block {
     /// A zeroed block, or nothing where there is no room.
     fn zeroed(bytes: u64) -> Option<Self> {
         let bytes = usize::try_from(bytes).ok()?;
         if bytes >= LARGE_PAGE {
+            // The smallest block that has pages of its own.
             return Self::pages(bytes);
         }
         // An allocation of size zero isn't allowed, so an empty buffer takes a byte.

@@ -14,7 +14,7 @@ pub use builder::Builder;
 pub use dispatch::{DispatchBuilder, Event};
 pub use raw::RawBuffer;
 
-use crate::buffer::OutOfHostMemory;
+use crate::buffer::{OutOfHostMemory, wish_large};
 use crate::device::DeviceInfo;
 use crate::error::Result;
 use crate::kernel::Kernel;
@@ -22,6 +22,7 @@ use crate::queue::Queue;
 use crate::range::Range;
 use crate::split::Policy;
 use bytemuck::Pod;
+use bytemuck::allocation::try_zeroed_vec;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -229,13 +230,10 @@ impl Inner {
 
 /// So many zeroed elements, if the host has room for them.
 fn zeroed<T: Pod>(len: usize) -> Result<Vec<T>> {
-    let mut elements = Vec::new();
-    elements
-        .try_reserve_exact(len)
-        .map_err(|_| OutOfHostMemory {
-            bytes: (len * size_of::<T>()) as u64,
-        })?;
-    elements.resize(len, T::zeroed());
+    let mut elements = try_zeroed_vec(len).map_err(|()| OutOfHostMemory {
+        bytes: len.saturating_mul(size_of::<T>()) as u64,
+    })?;
+    wish_large(bytemuck::cast_slice_mut(&mut elements));
     Ok(elements)
 }
 
