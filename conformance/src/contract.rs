@@ -143,6 +143,21 @@ fn starts_zeroed(device: &dyn Device) -> Outcome {
         let tasks = vec![down(&never_written), Task::Free(never_written.id())];
         execute(device, tasks)?;
         expect(&mut never_written, |_| 0)?;
+        let mut sent_in_part = buffer(WORDS);
+        host(&mut sent_in_part)?.fill(7);
+        let part = Task::Upload(sent_in_part.clone(), Span::new(40, 80));
+        let tasks = vec![part, count(&sent_in_part)?, down(&sent_in_part)];
+        execute(device, tasks)?;
+        let in_host = device.info().home == Home::Host;
+        expect(&mut sent_in_part, |i| {
+            counted(i)
+                + if in_host || (10..20).contains(&i) {
+                    7
+                } else {
+                    0
+                }
+        })?;
+        execute(device, vec![Task::Free(sent_in_part.id())])?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub use virtual_device::VirtualDevice;
 use crate::buffer::Storage;
 use crate::check::Findings;
 use crate::id::BufferId;
-use crate::kernel::{Access, Kernel};
+use crate::kernel::{Access, Facts, Kernel, Pieces};
 use crate::range::Chunk;
 use crate::span::Span;
 use std::any::Any;
@@ -201,6 +201,26 @@ impl Run {
         let pairs = self.bound.iter().zip(&*self.accesses);
         let mut buffers = pairs.filter(|(bound, _)| bound.buffer().is_some());
         buffers.all(|(_, access)| access.is_some())
+    }
+
+    /// The bytes that a chunk of it, or of a part of it, may touch of what is bound at a place, in as many spans as it
+    /// takes; `facts` are the kernel's. None of a value.
+    pub(crate) fn touched(&self, facts: &Facts, place: usize, chunk: &Chunk) -> Pieces {
+        let Some(storage) = self.bound[place].buffer() else {
+            return Pieces::new();
+        };
+        let whole = || Pieces::from_slice(&[Span::new(0, storage.bytes())]);
+        let Some(pattern) = self.accesses[place] else {
+            return whole();
+        };
+        let extent = chunk.range.extents()[chunk.slowest];
+        let stride = facts.bindings[place].layout.element.stride;
+        // Checked to be even when the dispatch was bound; whole elements, so that the stride divides.
+        let pieces = pattern.pieces(chunk.units, extent, storage.bytes() / stride);
+        pieces.map_or_else(
+            |_| whole(),
+            |pieces| pieces.iter().map(|piece| piece.scaled(stride)).collect(),
+        )
     }
 }
 

@@ -237,7 +237,7 @@ impl State {
         let mut whole_missing = std::mem::take(&mut self.whole_missing);
         self.missing_whole(dispatch, &mut whole_missing);
         let mut standing = std::mem::take(&mut self.standing);
-        self.standing_seconds(dispatch, habit.horizon.dispatches(), &mut standing);
+        self.standing_seconds(dispatch, &mut standing);
         let missing_bytes =
             |device: usize, units: Span| self.missing_bytes(dispatch, device, units);
         chunks.clear();

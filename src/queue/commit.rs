@@ -39,7 +39,6 @@ impl State {
             }
             Action::Run { units, group } => {
                 let device = command.device.map_or(0, |device| device.0 as usize);
-                self.note_use(&operation, device);
                 if group.is_none() {
                     let device = DeviceId(device as u32);
                     self.commit_writes(&operation, device, units, Accumulated::InPlace);
@@ -109,18 +108,6 @@ impl State {
             }
         }
         self.finish_if_done(command.operation);
-    }
-
-    /// Notes that a device has memory for all that an operation touches.
-    fn note_use(&mut self, operation: &Operation, device: usize) {
-        let Request::Dispatch(dispatch) = &operation.request else {
-            return;
-        };
-        for touch in &dispatch.touches {
-            if let Some(registered) = self.buffers.get_mut(&touch.buffer) {
-                registered.in_use[device] = true;
-            }
-        }
     }
 
     /// What a chunk wrote in its device's memory is the newest now.

@@ -6,8 +6,8 @@
 
 use super::choice::key;
 use super::operation::{Dispatch, Operation};
-use super::state::{Known, Member, State};
-use crate::device::{DeviceKind, Home};
+use super::state::{Known, Member, Registered, State};
+use crate::device::Home;
 use crate::id::DeviceId;
 use crate::kernel::Access;
 use crate::plan::{Placed, Touch};
@@ -111,37 +111,16 @@ impl State {
         }
     }
 
-    /// For each device, the seconds that it takes for any chunk of the dispatch besides: for private copies, and over so many
-    /// dispatches for memory of its own that it has to be given. None if no device takes any.
-    pub(super) fn standing_seconds(
-        &self,
-        dispatch: &Dispatch,
-        dispatches: f64,
-        seconds: &mut Vec<f64>,
-    ) {
-        let of = |(device, member): (usize, &Member)| {
-            if member.info.home == Home::Host {
-                return 0.0;
-            }
-            let is_gpu = matches!(member.info.kind, DeviceKind::Gpu | DeviceKind::SoftwareGpu);
-            let mut bytes = 0.0;
-            for (i, touch) in dispatch.touches.iter().enumerate() {
-                let Some(buffer) = self.buffers.get(&touch.buffer) else {
-                    continue;
-                };
-                let whole = (buffer.committed.len() * buffer.element_bytes) as f64;
-                let mut before = dispatch.touches[..i].iter();
-                if touch.accumulates() {
-                    // It is filled, and comes home.
-                    bytes += 2.0 * whole;
-                } else if is_gpu
-                    && !buffer.in_use[device]
-                    && before.all(|other| other.buffer != touch.buffer)
-                {
-                    bytes += whole / dispatches;
-                }
-            }
-            bytes / self.estimates[device].estimate.bytes_per_second
+    /// For each device, the seconds that it takes for any chunk of the dispatch besides: a private copy is filled, and comes
+    /// home. None if no device takes any.
+    pub(super) fn standing_seconds(&self, dispatch: &Dispatch, seconds: &mut Vec<f64>) {
+        let accumulated = dispatch.touches.iter().filter(|touch| touch.accumulates());
+        let buffers = accumulated.filter_map(|touch| self.buffers.get(&touch.buffer));
+        let bytes = |buffer: &Registered| 2 * buffer.committed.len() * buffer.element_bytes;
+        let bytes = buffers.map(bytes).sum::<u64>() as f64;
+        let of = |(device, member): (usize, &Member)| match member.info.home {
+            Home::Host => 0.0,
+            Home::Own => bytes / self.estimates[device].estimate.bytes_per_second,
         };
         seconds.clear();
         seconds.extend(self.members.iter().enumerate().map(of));

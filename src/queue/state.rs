@@ -34,8 +34,6 @@ pub(super) struct Registered {
     pub(super) element_bytes: u64,
     pub(super) type_name: &'static str,
     pub(super) committed: Coherence,
-    /// Which devices have run something with it, and so have memory for it.
-    pub(super) in_use: Vec<bool>,
     /// What spoiled elements of it, for the error of whoever needs them.
     pub(super) cause: Option<String>,
 }
@@ -163,7 +161,6 @@ impl State {
             element_bytes,
             type_name,
             committed,
-            in_use: vec![false; self.members.len()],
             cause: None,
         };
         self.buffers.insert(id, registered);

@@ -202,7 +202,6 @@ impl Lender<'_> {
 
     /// What the sub-chunk may see of each binding.
     fn slots<'b>(&'b self, chunk: Chunk, private: &'b Accumulators) -> Vec<Slot<'b>> {
-        let extent = chunk.range.extents()[chunk.slowest];
         let slot = |(place, bound): (usize, &'b Bound)| {
             let binding = &self.facts.bindings[place];
             let storage: &'b Arc<Storage> = match bound {
@@ -220,13 +219,10 @@ impl Lender<'_> {
                     accumulator.storage.write(whole)
                 }))));
             }
-            let stride = binding.layout.element.stride;
-            let span = match self.run.accesses[place] {
-                // Checked to be even when the dispatch was bound; whole elements, so that the stride divides.
-                Some(pattern) => pattern
-                    .elements(chunk.units, extent, storage.bytes() / stride)
-                    .map_or(whole, |elements| elements.scaled(stride)),
-                None => whole,
+            let pieces = self.run.touched(self.facts, place, &chunk);
+            let span = match (pieces.first(), pieces.last()) {
+                (Some(first), Some(last)) => Span::new(first.start, last.end),
+                _ => Span::new(0, 0),
             };
             let first = span.start as usize;
             if binding.kind == BindingKind::Storage(Usage::Read) {

@@ -124,7 +124,8 @@ impl<'a> Batch<'a> {
     fn fill(&mut self, storage: &Storage, word: u32) -> Result<Step, DeviceError> {
         let start = Instant::now();
         if word == 0 {
-            let buffer = self.memory.buffer(self.gpu, storage, &mut self.encoder)?;
+            let all = Span::new(0, storage.bytes());
+            let buffer = self.memory.for_writing(self.gpu, storage, all)?;
             self.encoder.clear_buffer(&buffer, 0, None);
             self.touched.insert(storage.id());
         } else {
@@ -140,9 +141,9 @@ impl<'a> Batch<'a> {
         if source.is_empty() {
             return Ok(());
         }
-        let buffer = self.memory.buffer(self.gpu, storage, &mut self.encoder)?;
-        // Written bytes arrive before everything that is submitted after; a buffer that was just allocated from the
-        // kept ones is cleared by what is recorded.
+        let bytes = Span::new(offset, offset + source.len() as u64);
+        let buffer = self.memory.for_writing(self.gpu, storage, bytes)?;
+        // Written bytes arrive before everything that is submitted after.
         self.touched.insert(storage.id());
         self.submit();
         self.gpu.queue.write_buffer(&buffer, offset, source);
@@ -154,12 +155,21 @@ impl<'a> Batch<'a> {
         if bytes.is_empty() {
             return Ok(Step::Done { seconds: 0.0 });
         }
-        let buffer = self.memory.buffer(self.gpu, storage, &mut self.encoder)?;
+        let buffer = self.touching(storage, [bytes])?;
         let readback = self.memory.take_readback(self.gpu, bytes.len())?;
         self.encoder
             .copy_buffer_to_buffer(&buffer, bytes.start, &readback, 0, bytes.len());
         self.touched.insert(storage.id());
         Ok(Step::Download(storage.clone(), bytes, readback))
+    }
+
+    fn touching(
+        &mut self,
+        storage: &Storage,
+        pieces: impl IntoIterator<Item = Span>,
+    ) -> Result<Buffer, DeviceError> {
+        self.memory
+            .for_touching(self.gpu, storage, pieces, &mut self.encoder)
     }
 
     fn run(&mut self, run: &Run) -> Result<Step, DeviceError> {
@@ -176,14 +186,12 @@ impl<'a> Batch<'a> {
             .ok_or_else(|| refused("the chunk is too large".to_owned()))?;
         let pipeline = self.gpu.pipeline(&facts, based.fold)?;
         let mut buffers = Vec::with_capacity(run.bound.len());
-        for bound in run.bound.iter() {
+        for (place, bound) in run.bound.iter().enumerate() {
             buffers.push(match bound {
                 Bound::Buffer(storage) => {
                     self.touched.insert(storage.id());
-                    Some((
-                        storage.id(),
-                        self.memory.buffer(self.gpu, storage, &mut self.encoder)?,
-                    ))
+                    let pieces = run.touched(&facts, place, &run.chunk);
+                    Some((storage.id(), self.touching(storage, pieces)?))
                 }
                 Bound::Value(_) => None,
             });

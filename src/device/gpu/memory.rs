@@ -2,14 +2,19 @@
 //!
 //! Allocates, reuses and gives up; what is copied when is the batch's affair.
 //!
-//! Invariant: a buffer of the runtime starts zeroed, and has exactly the size that `arrayLength` is to see.
+//! Invariant: what a kernel or a copy may touch of a buffer of the runtime is zero until something is put there, and the
+//! buffer has exactly the size that `arrayLength` is to see.
 
 use super::clock::Clock;
 use super::pipeline::{Pipeline, Source};
+use super::uncleared::{self, Refusal};
 use super::{DeviceError, Gpu, last_error};
 use crate::buffer::Storage;
 use crate::id::BufferId;
+use crate::interval::IntervalMap;
 use crate::kernel::rebase::Fold;
+use crate::span::Span;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindingResource, Buffer, BufferBinding,
@@ -20,6 +25,8 @@ use wgpu::{
 const UNIFORM_BYTES: u64 = 256 * 1024;
 /// Bytes that are kept for reuse when buffers are given up.
 const KEPT_BYTES: u64 = 64 << 20;
+/// Bytes of what is cleared at the least.
+const WORD: u64 = wgpu::COPY_BUFFER_ALIGNMENT;
 
 const USAGES: BufferUsages = BufferUsages::STORAGE
     .union(BufferUsages::COPY_SRC)
@@ -28,7 +35,9 @@ const USAGES: BufferUsages = BufferUsages::STORAGE
 /// What a GPU has in its memory.
 #[derive(Debug)]
 pub(super) struct Memory {
-    buffers: HashMap<BufferId, Buffer>,
+    buffers: HashMap<BufferId, Held>,
+    /// Words of buffers that are cleared by what is recorded.
+    cleared: Vec<(BufferId, Span)>,
     /// Given up and not yet asked for again.
     kept: Vec<Buffer>,
     kept_bytes: u64,
@@ -38,6 +47,37 @@ pub(super) struct Memory {
     written: Vec<u8>,
     pub(super) clock: Option<Clock>,
     readback: Vec<Buffer>,
+}
+
+/// The device's memory of a buffer of the runtime.
+#[derive(Debug)]
+struct Held {
+    buffer: Buffer,
+    /// For each word, whether something was put there: what the runtime has for it, or zero.
+    is_set: IntervalMap<bool>,
+}
+
+impl Held {
+    /// Takes `words` for set, and calls `each` with those that weren't.
+    fn set(&mut self, words: Span, mut each: impl FnMut(Span)) {
+        let unset = self
+            .is_set
+            .overlapping(words)
+            .filter(|(_, is_set)| !**is_set);
+        let mut is_any = false;
+        unset.for_each(|(run, _)| {
+            is_any = true;
+            each(run);
+        });
+        if is_any {
+            self.is_set.insert(words, true);
+        }
+    }
+}
+
+/// The words that bytes lie in.
+fn words(bytes: Span) -> Span {
+    Span::new(bytes.start / WORD, bytes.end.div_ceil(WORD))
 }
 
 /// What a bind group depends on.
@@ -63,6 +103,7 @@ impl Memory {
     pub(super) fn new(device: &Device, queue: &Queue) -> Self {
         Self {
             buffers: HashMap::new(),
+            cleared: Vec::new(),
             kept: Vec::new(),
             kept_bytes: 0,
             bind_groups: HashMap::new(),
@@ -73,63 +114,107 @@ impl Memory {
         }
     }
 
-    /// The device's memory of a buffer; allocated, and cleared if it was another's before, at the first call.
-    pub(super) fn buffer(
+    /// The device's memory of a buffer, of which `pieces`, in bytes, are going to be read, or written in part. What nobody
+    /// has put anything into is cleared by what is recorded.
+    pub(super) fn for_touching(
         &mut self,
         gpu: &Gpu,
         storage: &Storage,
+        pieces: impl IntoIterator<Item = Span>,
         encoder: &mut CommandEncoder,
     ) -> Result<Buffer, DeviceError> {
-        if let Some(buffer) = self.buffers.get(&storage.id()) {
-            return Ok(buffer.clone());
+        let (id, held) = (storage.id(), self.held(gpu, storage)?);
+        let (buffer, mut cleared) = (held.buffer.clone(), SmallVec::<[Span; 2]>::new());
+        for piece in pieces {
+            held.set(words(piece), |unset| cleared.push(unset));
         }
-        // A buffer of no bytes can't be made; nobody ever binds or copies it.
-        let size = storage.bytes().max(4);
-        let buffer = match self.kept.iter().position(|kept| kept.size() == size) {
-            Some(place) => {
-                let buffer = self.kept.swap_remove(place);
-                self.kept_bytes -= size;
-                encoder.clear_buffer(&buffer, 0, None);
-                buffer
-            }
-            None => self.allocate(gpu, size, USAGES)?,
-        };
-        self.buffers.insert(storage.id(), buffer.clone());
+        for unset in cleared {
+            let bytes = unset.scaled(WORD);
+            encoder.clear_buffer(&buffer, bytes.start, Some(bytes.len()));
+            self.cleared.push((id, unset));
+        }
         Ok(buffer)
     }
 
+    /// The device's memory of a buffer, of which all of `bytes` is going to be written.
+    pub(super) fn for_writing(
+        &mut self,
+        gpu: &Gpu,
+        storage: &Storage,
+        bytes: Span,
+    ) -> Result<Buffer, DeviceError> {
+        let held = self.held(gpu, storage)?;
+        held.set(words(bytes), |_| ());
+        Ok(held.buffer.clone())
+    }
+
+    /// What was recorded has been done, or may not have been: then nothing is cleared by it.
+    pub(super) fn ended(&mut self, is_done: bool) {
+        for (id, words) in self.cleared.drain(..).filter(|_| !is_done) {
+            if let Some(held) = self.buffers.get_mut(&id) {
+                held.is_set.insert(words, false);
+            }
+        }
+    }
+
+    /// The device's memory of a buffer; allocated at the first call.
+    fn held(&mut self, gpu: &Gpu, storage: &Storage) -> Result<&mut Held, DeviceError> {
+        // A buffer of no bytes can't be made; nobody ever binds or copies it.
+        let size = storage.bytes().max(WORD);
+        if !self.buffers.contains_key(&storage.id()) {
+            let buffer = match self.kept.iter().position(|kept| kept.size() == size) {
+                Some(place) => {
+                    self.kept_bytes -= size;
+                    self.kept.swap_remove(place)
+                }
+                None => self.allocate(gpu, size, USAGES)?,
+            };
+            let is_set = IntervalMap::new(words(Span::new(0, size)).len(), false);
+            self.buffers.insert(storage.id(), Held { buffer, is_set });
+        }
+        let held = self.buffers.get_mut(&storage.id());
+        Ok(held.expect("it was there or is there now"))
+    }
+
+    /// A buffer. What it is to hold when it is storage is the caller's affair.
     fn allocate(
         &mut self,
         gpu: &Gpu,
         size: u64,
         usage: BufferUsages,
     ) -> Result<Buffer, DeviceError> {
-        let scopes = [ErrorFilter::Validation, ErrorFilter::OutOfMemory]
-            .map(|f| gpu.device.push_error_scope(f));
         let descriptor = BufferDescriptor {
             label: None,
             size,
             usage,
             mapped_at_creation: false,
         };
-        let buffer = gpu.device.create_buffer(&descriptor);
-        match last_error(scopes) {
-            None => Ok(buffer),
-            Some(wgpu::Error::OutOfMemory { .. }) => {
+        let scopes = [ErrorFilter::Validation, ErrorFilter::OutOfMemory]
+            .map(|f| gpu.device.push_error_scope(f));
+        let made = uncleared::create(&gpu.device, &descriptor)
+            .unwrap_or_else(|| Ok(gpu.device.create_buffer(&descriptor)));
+        let refusal = match (last_error(scopes), made) {
+            (None, Ok(buffer)) => return Ok(buffer),
+            (Some(wgpu::Error::OutOfMemory { .. }), _) => Refusal::OutOfMemory,
+            (Some(error), _) => Refusal::Other(error.to_string()),
+            (None, Err(refusal)) => refusal,
+        };
+        Err(match refusal {
+            Refusal::OutOfMemory => {
                 self.kept.clear();
                 self.kept_bytes = 0;
-                Err(DeviceError::OutOfMemory {
+                DeviceError::OutOfMemory {
                     device: gpu.name.clone(),
                     bytes: size,
-                })
+                }
             }
-            Some(error) => Err(gpu.failed(error.to_string())),
-        }
+            Refusal::Other(error) => gpu.failed(error),
+        })
     }
 
     /// Gives up the memory of a buffer.
     pub(super) fn free(&mut self, id: BufferId) {
-        let Some(buffer) = self.buffers.remove(&id) else {
+        let Some(Held { buffer, .. }) = self.buffers.remove(&id) else {
             return;
         };
         self.bind_groups.retain(|key, _| !key.buffers.contains(&id));

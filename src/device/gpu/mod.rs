@@ -9,6 +9,7 @@ mod batch;
 mod clock;
 mod memory;
 mod pipeline;
+mod uncleared;
 
 pub use adapters::{FoundGpu, find_gpus};
 
@@ -205,7 +206,9 @@ impl Device for GpuDevice {
                 }
                 begun += 1;
             }
-            match batch.finish() {
+            let finished = batch.finish();
+            memory.ended(finished.as_ref().is_ok_and(|timings| !timings.is_empty()));
+            match finished {
                 Ok(timings) => timings
                     .into_iter()
                     .zip(first..)
