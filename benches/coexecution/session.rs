@@ -40,12 +40,15 @@ impl<'a> Session<'a> {
         Data::new(&self.runtime, self.workload)
     }
 
-    /// An iteration from data in the host's memory to an answer in the host's memory.
+    /// An iteration from data in the host's memory to an answer in the host's memory, which is there and has been written
+    /// before: what the system takes to give memory depends on what the bench did just now.
     pub fn one_shot(&self, policy: Option<&Policy>) -> (f64, Vec<Report>, Vec<f32>) {
         let mut data = self.data();
+        let answer = &self.workload.buffers[self.workload.answer(1)].1;
+        let mut words = vec![1; answer.len()];
         let start = Instant::now();
         let reports = data.iterate(policy);
-        let words = data.words();
+        data.read_into(&mut words);
         let seconds = start.elapsed().as_secs_f64();
         (seconds, reports, numbers(&words, self.workload.is_float))
     }
@@ -103,6 +106,11 @@ impl<'a> Data<'a> {
         let kernel = &self.workload.kernels[pass.kernel];
         let values = &self.workload.values;
         held::dispatch(self.runtime, kernel, pass, &self.buffers, values)
+    }
+
+    fn read_into(&self, words: &mut [u32]) {
+        let held = &self.buffers[self.workload.answer(self.iterations)];
+        held.read_into(self.runtime, words).expect("it is there");
     }
 
     /// The words of the answer.

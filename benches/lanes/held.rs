@@ -1,7 +1,6 @@
 //! The data of a workload in a runtime, and the dispatches that bind it.
 
 use super::workloads::{Bound, Pass};
-use bytemuck::allocation::cast_vec;
 use divvy::{Buffer, DispatchBuilder, Kernel, Runtime};
 
 /// A buffer by the words of its elements.
@@ -22,13 +21,26 @@ impl Held {
         })
     }
 
+    /// Reads the words into memory that is there already.
+    pub fn read_into(&self, runtime: &Runtime, words: &mut [u32]) -> divvy::Result<()> {
+        match self {
+            Held::One(buffer) => runtime.read_into(buffer, bytemuck::cast_slice_mut(words)),
+            Held::Two(buffer) => runtime.read_into(buffer, bytemuck::cast_slice_mut(words)),
+            Held::Four(buffer) => runtime.read_into(buffer, bytemuck::cast_slice_mut(words)),
+            Held::Eight(buffer) => runtime.read_into(buffer, bytemuck::cast_slice_mut(words)),
+        }
+    }
+
     pub fn read(&self, runtime: &Runtime) -> divvy::Result<Vec<u32>> {
-        Ok(match self {
-            Held::One(buffer) => cast_vec(runtime.read(buffer)?),
-            Held::Two(buffer) => cast_vec(runtime.read(buffer)?),
-            Held::Four(buffer) => cast_vec(runtime.read(buffer)?),
-            Held::Eight(buffer) => cast_vec(runtime.read(buffer)?),
-        })
+        let (len, width) = match self {
+            Held::One(buffer) => (buffer.len(), 1),
+            Held::Two(buffer) => (buffer.len(), 2),
+            Held::Four(buffer) => (buffer.len(), 4),
+            Held::Eight(buffer) => (buffer.len(), 8),
+        };
+        let mut words = vec![0; len * width];
+        self.read_into(runtime, &mut words)?;
+        Ok(words)
     }
 }
 

@@ -51,6 +51,11 @@ enum Step {
     Done {
         seconds: f64,
     },
+    /// Bytes that the driver has, and copies to their place with what is submitted next.
+    Upload {
+        seconds: f64,
+        bytes: u64,
+    },
     /// With its place among the timed runs, or else what it is expected to take.
     Run {
         kernel: u128,
@@ -116,8 +121,9 @@ impl<'a> Batch<'a> {
         // SAFETY: the queue lets nobody write what an upload reads until it has ended.
         let source = unsafe { storage.read(bytes) };
         self.write(storage, bytes.start, source)?;
-        Ok(Step::Done {
+        Ok(Step::Upload {
             seconds: start.elapsed().as_secs_f64(),
+            bytes: bytes.len(),
         })
     }
 
@@ -341,10 +347,11 @@ impl<'a> Batch<'a> {
             Some(clock) => clock.read(runs).map_err(|error| self.gpu.failed(error))?,
             None => Vec::new(),
         };
+        let copied: Vec<u64> = self.steps.iter().map(Step::copied).collect();
         let mut timings = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             timings.push(match step {
-                Step::Done { seconds } => Timing {
+                Step::Done { seconds } | Step::Upload { seconds, .. } => Timing {
                     seconds,
                     ..Timing::default()
                 },
@@ -383,14 +390,27 @@ impl<'a> Batch<'a> {
                 }
             });
         }
-        // What the batch took besides is the cost of submitting it, borne by its runs.
         let busy: f64 = timings.iter().map(|timing| timing.seconds).sum();
-        let around =
-            (self.start.elapsed().as_secs_f64() - busy).max(0.0) / f64::from(self.runs.max(1));
-        timings
-            .iter_mut()
-            .for_each(|timing| timing.overhead_seconds = around);
+        let around = (self.start.elapsed().as_secs_f64() - busy).max(0.0);
+        let (around, copying) = self.memory.around.share(around, &copied);
+        let runs = f64::from(self.runs.max(1));
+        for (timing, bytes) in timings.iter_mut().zip(copied) {
+            timing.seconds += copying * bytes as f64;
+            // What the batch took besides is the cost of submitting it, borne by its runs.
+            timing.overhead_seconds = around / runs;
+        }
         Ok(timings)
+    }
+}
+
+impl Step {
+    /// Bytes that are copied while the batch is waited for.
+    fn copied(&self) -> u64 {
+        match self {
+            Step::Upload { bytes, .. } => *bytes,
+            Step::Download(_, bytes, _) => bytes.len(),
+            Step::Done { .. } | Step::Run { .. } => 0,
+        }
     }
 }
 

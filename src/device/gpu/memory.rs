@@ -5,6 +5,7 @@
 //! Invariant: what a kernel or a copy may touch of a buffer of the runtime is zero until something is put there, and the
 //! buffer has exactly the size that `arrayLength` is to see.
 
+use super::around::Around;
 use super::clock::Clock;
 use super::pipeline::{Pipeline, Source};
 use super::uncleared::{self, Refusal};
@@ -46,6 +47,7 @@ pub(super) struct Memory {
     /// What the front of the uniforms holds.
     written: Vec<u8>,
     pub(super) clock: Option<Clock>,
+    pub(super) around: Around,
     readback: Vec<Buffer>,
 }
 
@@ -110,6 +112,7 @@ impl Memory {
             uniforms: uniform_buffer(device, UNIFORM_BYTES),
             written: Vec::new(),
             clock: Clock::new(device, queue),
+            around: Around::default(),
             readback: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@
 //! Invariant: nothing that a user or a driver does makes wgpu's default handlers panic.
 
 mod adapters;
+mod around;
 mod batch;
 mod clock;
 mod memory;
