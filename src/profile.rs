@@ -180,6 +180,28 @@ fn median_of(samples: &[f64]) -> Option<f64> {
 struct DeviceSamples {
     overhead_seconds: Samples,
     bytes_per_second: Samples,
+    /// The same of copies to memory that the device hadn't used for the buffer before.
+    #[serde(default)]
+    first_bytes_per_second: Samples,
+}
+
+impl DeviceSamples {
+    fn all(&mut self) -> [&mut Samples; 3] {
+        [
+            &mut self.overhead_seconds,
+            &mut self.bytes_per_second,
+            &mut self.first_bytes_per_second,
+        ]
+    }
+}
+
+/// How fast a device runs a kernel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Speed {
+    items_per_second: Samples,
+    /// How many times as fast it is while the others are idle.
+    #[serde(default)]
+    gain: Samples,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,7 +210,8 @@ struct StoredRate {
     key: Key,
     /// The device: its name, driver and number of threads.
     device: String,
-    items_per_second: Samples,
+    #[serde(flatten)]
+    speed: Speed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -223,7 +246,7 @@ struct Stored {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// By device, so that looking one up needs no key to be put together.
-    kernels: FxHashMap<Key, FxHashMap<String, Samples>>,
+    kernels: FxHashMap<Key, FxHashMap<String, Speed>>,
     densities: FxHashMap<Key, Density>,
     devices: FxHashMap<String, DeviceSamples>,
 }
@@ -231,14 +254,23 @@ pub struct Profile {
 impl Profile {
     /// Adds a measured rate, in invocations per second.
     pub fn add_rate(&mut self, key: Key, device: &str, items_per_second: f64) {
+        self.speed(key, device)
+            .items_per_second
+            .add(items_per_second);
+    }
+
+    /// Adds how many times as fast a device ran a kernel while the others were idle as it does while they work: more than
+    /// once where processors share a memory, a cache or a power budget.
+    pub fn add_gain(&mut self, key: Key, device: &str, times: f64) {
+        self.speed(key, device).gain.add(times);
+    }
+
+    fn speed(&mut self, key: Key, device: &str) -> &mut Speed {
         let devices = self.kernels.entry(key).or_default();
-        match devices.get_mut(device) {
-            Some(samples) => samples.add(items_per_second),
-            None => devices
-                .entry(device.to_owned())
-                .or_default()
-                .add(items_per_second),
+        if !devices.contains_key(device) {
+            devices.insert(device.to_owned(), Speed::default());
         }
+        devices.get_mut(device).expect("it was inserted above")
     }
 
     /// Adds what a submission cost besides the work, in seconds.
@@ -249,6 +281,14 @@ impl Profile {
     /// Adds the speed of a copy to or from a device's memory, in bytes per second.
     pub fn add_bandwidth(&mut self, device: &str, bytes_per_second: f64) {
         self.device(device).bytes_per_second.add(bytes_per_second);
+    }
+
+    /// The same of a copy to memory that the device hadn't used for the buffer before. Where pages are given when they are
+    /// first touched, that is much slower.
+    pub fn add_first_bandwidth(&mut self, device: &str, bytes_per_second: f64) {
+        self.device(device)
+            .first_bytes_per_second
+            .add(bytes_per_second);
     }
 
     fn device(&mut self, device: &str) -> &mut DeviceSamples {
@@ -262,7 +302,22 @@ impl Profile {
     /// The median rate, in invocations per second, if the kernel was measured on the device at about this size.
     #[must_use]
     pub fn rate(&self, key: Key, device: &str) -> Option<f64> {
-        self.kernels.get(&key)?.get(device)?.median()
+        self.kernels
+            .get(&key)?
+            .get(device)?
+            .items_per_second
+            .median()
+    }
+
+    /// How many times as fast a device runs a kernel while the others are idle; once unless it was seen to be more.
+    #[must_use]
+    pub fn gain(&self, key: Key, device: &str) -> f64 {
+        let speed = self
+            .kernels
+            .get(&key)
+            .and_then(|devices| devices.get(device));
+        let gain = speed.and_then(|speed| speed.gain.median());
+        gain.map_or(1.0, |gain| gain.max(1.0))
     }
 
     /// All that was measured of kernels: each kernel at each size on each device, in the order of keys and names.
@@ -296,7 +351,11 @@ impl Profile {
     /// tell.
     #[must_use]
     pub fn spread(&self, key: Key, device: &str) -> Option<f64> {
-        self.kernels.get(&key)?.get(device)?.spread()
+        self.kernels
+            .get(&key)?
+            .get(device)?
+            .items_per_second
+            .spread()
     }
 
     /// The devices that a kernel was measured on at about this size, in the order of their names, with their median rates in
@@ -304,7 +363,7 @@ impl Profile {
     pub fn rates(&self, key: Key) -> impl Iterator<Item = (&str, f64)> {
         let devices = self.kernels.get(&key).into_iter().flatten();
         let mut rates: Vec<_> = devices
-            .filter_map(|(device, samples)| Some((device.as_str(), samples.median()?)))
+            .filter_map(|(device, speed)| Some((device.as_str(), speed.items_per_second.median()?)))
             .collect();
         rates.sort_by_key(|(device, _)| *device);
         rates.into_iter()
@@ -340,6 +399,13 @@ impl Profile {
     #[must_use]
     pub fn bandwidth(&self, device: &str) -> Option<f64> {
         self.devices.get(device)?.bytes_per_second.median()
+    }
+
+    /// The same of copies to memory that the device hasn't used for the buffer before.
+    #[must_use]
+    pub fn first_bandwidth(&self, device: &str) -> Option<f64> {
+        let first = self.devices.get(device)?.first_bytes_per_second.median();
+        first.or_else(|| self.bandwidth(device))
     }
 
     /// What is stored in the folder; empty, with a word in the log, if there is nothing that can be used.
@@ -382,9 +448,11 @@ impl Profile {
         let mut merged = Self::load(folder);
         for (key, devices) in &mut self.kernels {
             let saved = merged.kernels.entry(*key).or_default();
-            for (device, samples) in devices {
-                samples.behind(saved.get(device).unwrap_or(&Samples::default()));
-                saved.insert(device.clone(), samples.clone());
+            for (device, own) in devices {
+                let before = saved.remove(device).unwrap_or_default();
+                own.items_per_second.behind(&before.items_per_second);
+                own.gain.behind(&before.gain);
+                saved.insert(device.clone(), own.clone());
             }
         }
         // Of two processes that have learned the same, the later is right as well as the earlier.
@@ -392,18 +460,14 @@ impl Profile {
             merged.densities.insert(*key, density.clone());
         }
         for (name, own) in &mut self.devices {
-            let saved = merged.devices.remove(name).unwrap_or_default();
-            own.overhead_seconds.behind(&saved.overhead_seconds);
-            own.bytes_per_second.behind(&saved.bytes_per_second);
+            let mut saved = merged.devices.remove(name).unwrap_or_default();
+            let both = own.all().into_iter().zip(saved.all());
+            both.for_each(|(own, saved)| own.behind(saved));
             merged.devices.insert(name.clone(), own.clone());
         }
         let rates = merged.kernels.into_iter().flat_map(|(key, devices)| {
-            let rate = move |(device, items_per_second)| StoredRate {
-                key,
-                device,
-                items_per_second,
-            };
-            devices.into_iter().map(rate)
+            let stored = move |(device, speed)| StoredRate { key, device, speed };
+            devices.into_iter().map(stored)
         });
         let mut kernels: Vec<_> = rates.collect();
         kernels.sort_by(|a, b| (a.key, &a.device).cmp(&(b.key, &b.device)));
@@ -427,12 +491,14 @@ impl Profile {
         let draft = folder.join("profile.json.new");
         fs::write(&draft, text)?;
         fs::rename(&draft, folder.join(FILE))?;
-        for samples in self.kernels.values_mut().flat_map(FxHashMap::values_mut) {
-            samples.unsaved = 0;
+        for speed in self.kernels.values_mut().flat_map(FxHashMap::values_mut) {
+            speed.items_per_second.unsaved = 0;
+            speed.gain.unsaved = 0;
         }
         for device in self.devices.values_mut() {
-            device.overhead_seconds.unsaved = 0;
-            device.bytes_per_second.unsaved = 0;
+            for samples in device.all() {
+                samples.unsaved = 0;
+            }
         }
         Ok(())
     }
@@ -459,29 +525,21 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
         samples.recent.truncate(RECENT);
         samples
     };
-    let mut kernels: FxHashMap<Key, FxHashMap<String, Samples>> = FxHashMap::default();
-    for StoredRate {
-        key,
-        device,
-        items_per_second,
-    } in stored.kernels
-    {
-        kernels
-            .entry(key)
-            .or_default()
-            .insert(device, trimmed(items_per_second));
+    let mut kernels: FxHashMap<Key, FxHashMap<String, Speed>> = FxHashMap::default();
+    for StoredRate { key, device, speed } in stored.kernels {
+        let speed = Speed {
+            items_per_second: trimmed(speed.items_per_second),
+            gain: trimmed(speed.gain),
+        };
+        kernels.entry(key).or_default().insert(device, speed);
     }
     let densities = stored.densities.into_iter();
     let densities = densities.map(|stored| (stored.key, Density::new(stored.costs)));
-    let devices = stored.devices.into_iter().map(|(name, device)| {
-        let overhead_seconds = trimmed(device.overhead_seconds);
-        (
-            name,
-            DeviceSamples {
-                overhead_seconds,
-                bytes_per_second: trimmed(device.bytes_per_second),
-            },
-        )
+    let devices = stored.devices.into_iter().map(|(name, mut device)| {
+        for samples in device.all() {
+            *samples = trimmed(std::mem::take(samples));
+        }
+        (name, device)
     });
     Ok(Some(Profile {
         kernels,
@@ -512,6 +570,22 @@ mod tests {
         }
         assert_eq!(profile.rate(key(20), CPU), Some(100.0));
         assert_eq!(profile.rate(key(21), CPU), None);
+    }
+
+    #[test]
+    fn a_device_is_as_fast_alone_as_it_was_seen_to_be_and_no_slower_than_with_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut profile = Profile::default();
+        assert_eq!(profile.gain(key(20), CPU), 1.0);
+        for (size_class, gain) in [(20, 1.2), (20, 1.3), (20, 7.0), (21, 0.9), (21, 0.9)] {
+            profile.add_gain(key(size_class), CPU, gain);
+        }
+        profile.save(folder.path()).expect("it can be written");
+        for profile in [profile, Profile::load(folder.path())] {
+            assert_eq!(profile.gain(key(20), CPU), 1.3);
+            assert_eq!(profile.gain(key(21), CPU), 1.0);
+            assert_eq!(profile.rate(key(20), CPU), None);
+        }
     }
 
     #[test]
@@ -547,6 +621,8 @@ mod tests {
         profile.add_rate(key(20), CPU, 3.5e9);
         profile.add_overhead("gpu", 1e-5);
         profile.add_bandwidth("gpu", 2e9);
+        assert_eq!(profile.first_bandwidth("gpu"), Some(2e9));
+        profile.add_first_bandwidth("gpu", 1e9);
         let chunk = |start, seconds| Measured {
             device: 0,
             units: Span::new(start, start + 50),
@@ -562,8 +638,12 @@ mod tests {
         let pairs = pairs.zip(profile.density(key(20)).costs());
         assert_eq!(pairs.filter(|(a, b)| (*a - *b).abs() < 1e-9).count(), 64);
         assert_eq!(
-            (loaded.overhead("gpu"), loaded.bandwidth("gpu")),
-            (Some(1e-5), Some(2e9))
+            (
+                loaded.overhead("gpu"),
+                loaded.bandwidth("gpu"),
+                loaded.first_bandwidth("gpu")
+            ),
+            (Some(1e-5), Some(2e9), Some(1e9))
         );
     }
 
@@ -589,7 +669,10 @@ mod tests {
             ),
             (Some(1.0), Some(2.0), Some(20.0))
         );
-        assert_eq!(all.kernels[&key(3)][CPU].recent, [10.0, 20.0, 30.0]);
+        assert_eq!(
+            all.kernels[&key(3)][CPU].items_per_second.recent,
+            [10.0, 20.0, 30.0]
+        );
     }
 
     #[test]

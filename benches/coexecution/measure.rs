@@ -22,8 +22,8 @@ use std::time::Instant;
 const STEPS: usize = 20;
 /// Of more devices: what one of them has more, or less, at the cost of another than the model says.
 const MOVED: [f64; 6] = [-0.05, -0.03, -0.015, 0.015, 0.03, 0.05];
-/// One-shots that a profile is learned from.
-const LEARNING: usize = 6;
+/// One-shots that a profile is learned from: as many as it takes until the best device has been tried alone.
+const LEARNING: usize = 10;
 /// Iterations that answers are looked at after.
 const CHECKED: usize = 3;
 /// A device alone that takes so many times what the best does is timed no more than is needed to know.

@@ -124,6 +124,7 @@ fn planning() -> Vec<Row> {
                 whole_missing: &[],
                 recurring: &[],
                 standing: &[],
+                gains: &[],
                 horizon: 1.0,
                 worth: 0.04,
                 dead_band: 0.02,

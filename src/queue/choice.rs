@@ -238,6 +238,13 @@ impl State {
         self.missing_whole(dispatch, &mut whole_missing);
         let mut standing = std::mem::take(&mut self.standing);
         self.standing_seconds(dispatch, &mut standing);
+        let mut gains = std::mem::take(&mut self.gains);
+        gains.clear();
+        if habit.horizon.is_new() {
+            // Of one that is repeated a trial finds out, and goes on finding out.
+            let members = self.members.iter();
+            gains.extend(members.map(|member| self.profile.gain(key(dispatch), &member.key)));
+        }
         let missing_bytes =
             |device: usize, units: Span| self.missing_bytes(dispatch, device, units);
         chunks.clear();
@@ -256,6 +263,7 @@ impl State {
             recurring: habit.horizon.recurring(),
             horizon: habit.horizon.dispatches(),
             standing: &standing,
+            gains: &gains,
             worth: match (habit.horizon.is_new(), habit.probe.is_due()) {
                 (true, _) => WORTH_ONCE,
                 (false, true) => 0.0,
@@ -284,6 +292,7 @@ impl State {
         self.decider = decider;
         self.whole_missing = whole_missing;
         self.standing = standing;
+        self.gains = gains;
         self.habits.insert(place(dispatch), habit);
         prediction
     }

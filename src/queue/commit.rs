@@ -34,11 +34,14 @@ impl State {
                 if let Some(registered) = self.buffers.get_mut(&buffer) {
                     registered.committed.copied(to, span);
                     let bytes = span.len() * registered.element_bytes;
-                    self.count_copy(&mut operation, command, from, bytes, timing);
+                    let is_in_use = |device: DeviceId| registered.in_use[device.0 as usize];
+                    let is_first = from == MemoryId::HOST && !command.device.is_none_or(is_in_use);
+                    self.count_copy(&mut operation, command, from, (bytes, is_first), timing);
                 }
             }
             Action::Run { units, group } => {
                 let device = command.device.map_or(0, |device| device.0 as usize);
+                self.note_use(&operation, device);
                 if group.is_none() {
                     let device = DeviceId(device as u32);
                     self.commit_writes(&operation, device, units, Accumulated::InPlace);
@@ -110,6 +113,19 @@ impl State {
         self.finish_if_done(command.operation);
     }
 
+    /// Notes that a device has used its memory for all that an operation touches.
+    fn note_use(&mut self, operation: &Operation, device: usize) {
+        if let Request::Dispatch(dispatch) = &operation.request
+            && self.members[device].info.home == Home::Own
+        {
+            for touch in &dispatch.touches {
+                if let Some(registered) = self.buffers.get_mut(&touch.buffer) {
+                    registered.in_use[device] = true;
+                }
+            }
+        }
+    }
+
     /// What a chunk wrote in its device's memory is the newest now.
     fn commit_writes(
         &mut self,
@@ -138,7 +154,7 @@ impl State {
         operation: &mut Operation,
         command: &Command,
         from: MemoryId,
-        bytes: u64,
+        (bytes, is_first): (u64, bool),
         timing: Timing,
     ) {
         let Some(device) = command.device.map(|device| device.0 as usize) else {
@@ -152,8 +168,12 @@ impl State {
             tally.bytes_from_device += bytes;
         }
         if bytes >= BANDWIDTH_SAMPLE_BYTES && timing.seconds > 0.0 {
-            self.profile
-                .add_bandwidth(&self.members[device].key, bytes as f64 / timing.seconds);
+            let (key, bandwidth) = (&self.members[device].key, bytes as f64 / timing.seconds);
+            if is_first {
+                self.profile.add_first_bandwidth(key, bandwidth);
+            } else {
+                self.profile.add_bandwidth(key, bandwidth);
+            }
         }
     }
 }

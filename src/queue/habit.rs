@@ -19,6 +19,9 @@ const DEPARTED: f64 = 0.3;
 /// What of the last dispatches' deviation is still expected at the next.
 const KEPT: f64 = 0.7;
 
+/// Dispatches of one device alone after a split that are compared with it: later ones are of another time.
+const COMPARABLE: u32 = 2;
+
 /// That a short dispatch is one device's.
 #[derive(Clone, Copy, Debug)]
 struct Settled {
@@ -45,6 +48,8 @@ pub(super) struct Habit {
     pub(super) horizon: Horizon,
     /// What each device's chunk of the dispatch before took, if it had one.
     pub(super) measured: Vec<Measured>,
+    /// How many dispatches one device has done alone since the last that was split, if there was one.
+    since_split: Option<u32>,
     /// How many dispatches were handed out in chunks because some device's speed wasn't known.
     pub(super) unknown: u32,
     /// What was decided of a short dispatch.
@@ -75,6 +80,15 @@ impl Habit {
             self.settled = None;
         }
         Some(followed)
+    }
+
+    /// Notes whether one device has done the dispatch alone. Returns whether that is worth comparing with the split before.
+    pub(super) fn follows_split(&mut self, is_alone: bool) -> bool {
+        self.since_split = match self.since_split {
+            _ if !is_alone => Some(0),
+            since => since.map(|since| since.saturating_add(1)),
+        };
+        is_alone && self.since_split.is_some_and(|since| since <= COMPARABLE)
     }
 
     /// Learns how far off a prediction was: at once if it was further off than was expected, slowly if it was better.
@@ -128,6 +142,17 @@ mod tests {
         let mut fresh = Habit::default();
         fresh.decided(Some(1), ALONE);
         assert_eq!(fresh.settled(), None);
+    }
+
+    #[test]
+    fn one_device_alone_is_compared_with_a_split_just_before() {
+        let mut habit = Habit::default();
+        assert!(!habit.follows_split(true));
+        assert!(!habit.follows_split(false));
+        assert_eq!(
+            [true; 3].map(|alone| habit.follows_split(alone)),
+            [true, true, false]
+        );
     }
 
     #[test]

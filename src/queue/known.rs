@@ -13,6 +13,7 @@ use crate::kernel::Access;
 use crate::plan::{Placed, Touch};
 use crate::span::Span;
 use crate::split::Estimate;
+use smallvec::SmallVec;
 
 /// What a copy is taken to cost before one was measured.
 const BYTES_PER_SECOND: f64 = 4e9;
@@ -47,12 +48,20 @@ impl State {
         let mut estimates = std::mem::take(&mut self.estimates);
         estimates.clear();
         let (key, per_unit) = (key(dispatch), dispatch.per_unit() as f64);
+        let touched = dispatch.touches.iter();
+        let touched = touched.filter_map(|touch| self.buffers.get(&touch.buffer));
+        let touched: SmallVec<[&Registered; 8]> = touched.collect();
         for (i, member) in self.members.iter().enumerate() {
             let rate = self.profile.rate(key, &member.key);
             let is_able = self
                 .reason_against(dispatch, &operation.dropped, i)
                 .is_none();
             let overhead_seconds = self.overhead_seconds(i);
+            let bandwidth = if touched.iter().all(|buffer| buffer.in_use[i]) {
+                self.profile.bandwidth(&member.key)
+            } else {
+                self.profile.first_bandwidth(&member.key)
+            };
             let estimate = Estimate {
                 units_per_second: if is_able {
                     rate.unwrap_or(0.0) / per_unit
@@ -60,10 +69,7 @@ impl State {
                     0.0
                 },
                 overhead_seconds,
-                bytes_per_second: self
-                    .profile
-                    .bandwidth(&member.key)
-                    .unwrap_or(BYTES_PER_SECOND),
+                bytes_per_second: bandwidth.unwrap_or(BYTES_PER_SECOND),
             };
             estimates.push(Known {
                 is_able,

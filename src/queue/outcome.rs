@@ -169,10 +169,22 @@ impl State {
             sum.1 += one.seconds;
         }
         let mut deviation = 0.0_f64;
+        let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
+        let is_alone = took_part.count() == 1;
+        let habit = self.habits.get_mut(&place(dispatch));
+        let is_comparable = habit.is_some_and(|habit| habit.follows_split(is_alone));
         for (member, (weight, seconds)) in self.members.iter().zip(sums) {
             if weight > 0.0 && seconds > 0.0 {
-                let rate = weight * per_unit as f64 / seconds;
-                if let Some(expected) = self.profile.rate(key, &member.key) {
+                let mut rate = weight * per_unit as f64 / seconds;
+                let expected = self.profile.rate(key, &member.key);
+                if is_alone {
+                    if let Some(together) = expected.filter(|_| is_comparable) {
+                        self.profile.add_gain(key, &member.key, rate / together);
+                    }
+                    // What it would be beside the others, which the split goes by.
+                    rate /= self.profile.gain(key, &member.key);
+                }
+                if let Some(expected) = expected {
                     deviation = deviation.max((rate / expected).ln().abs());
                 }
                 self.profile.add_rate(key, &member.key, rate);

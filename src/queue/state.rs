@@ -34,6 +34,8 @@ pub(super) struct Registered {
     pub(super) element_bytes: u64,
     pub(super) type_name: &'static str,
     pub(super) committed: Coherence,
+    /// Which devices have used memory of theirs for it.
+    pub(super) in_use: Vec<bool>,
     /// What spoiled elements of it, for the error of whoever needs them.
     pub(super) cause: Option<String>,
 }
@@ -98,6 +100,7 @@ pub(crate) struct State {
     pub(super) whole_missing: Vec<u64>,
     /// For each device, seconds that any chunk takes besides; empty where none takes any.
     pub(super) standing: Vec<f64>,
+    pub(super) gains: Vec<f64>,
     pub(super) recovering: bool,
     pub(super) next_operation: u64,
     pub(super) next_buffer: u64,
@@ -136,6 +139,7 @@ impl State {
             estimates: Vec::new(),
             whole_missing: Vec::new(),
             standing: Vec::new(),
+            gains: Vec::new(),
             recovering: false,
             next_operation: 1,
             next_buffer: 1,
@@ -161,6 +165,7 @@ impl State {
             element_bytes,
             type_name,
             committed,
+            in_use: vec![false; self.members.len()],
             cause: None,
         };
         self.buffers.insert(id, registered);
