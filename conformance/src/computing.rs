@@ -1,6 +1,7 @@
 //! Cases of what is computed, in which memory, and by which body.
 
-use crate::expecting::{Outcome, Splittable, expect};
+use crate::expecting::{Known, Outcome, expect};
+use divvy::Access::OneToOne;
 use divvy::device::DeviceKind;
 use divvy::{Kernel, Runtime};
 
@@ -14,7 +15,7 @@ pub(crate) fn reused_memory(runtime: &Runtime) -> Outcome {
         runtime
             .dispatch(&add, 1000)
             .bind("x", &x)
-            .splittable()?
+            .proven(&[("x", OneToOne)])?
             .run()?;
         expect(runtime, &x, &[9; 1000])?;
     }
@@ -41,7 +42,7 @@ pub(crate) fn floats(runtime: &Runtime) -> Outcome {
         .dispatch(&wave, xs.len())
         .bind("x", &x)
         .bind("y", &y)
-        .splittable()?
+        .proven(&[("x", OneToOne), ("y", OneToOne)])?
         .run()?;
     for (x, [sine, damped]) in xs.iter().zip(runtime.read(&y)?) {
         let x = f64::from(*x);
@@ -76,7 +77,7 @@ pub(crate) fn native(runtime: &Runtime) -> Outcome {
     let report = runtime
         .dispatch(&count, n)
         .bind("x", &x)
-        .splittable()?
+        .proven(&[("x", OneToOne)])?
         .run()?;
     let found = runtime.read(&x)?;
     if (0..n).any(|i| found[i] % 1_000_000 != i as u32) {

@@ -5,12 +5,12 @@
 
 use crate::Outcome;
 use crate::tasks::{
-    COUNT, WORDS, answers_of, buffer, count, counted, down, execute, expect, host, run, up,
+    BINS, COUNT, SORT, WORDS, answers_of, buffer, count, counted, down, execute, expect, host, run,
+    up,
 };
 use divvy::buffer::Storage;
 use divvy::device::{Device, DeviceError, Home, Task};
-use divvy::kernel::{Access, Combine};
-use divvy::{Kernel, Span};
+use divvy::{Access, Combine, Kernel, Span};
 use std::sync::Arc;
 
 /// One thing that the [`Device`] trait asks.
@@ -174,10 +174,10 @@ fn fills(device: &dyn Device) -> Outcome {
 }
 
 fn runs_its_chunk(device: &dyn Device) -> Outcome {
-    let kernel = Kernel::from_wgsl(COUNT)?.access("x", Access::OneToOne)?;
+    let kernel = Kernel::from_wgsl(COUNT)?;
     for units in [0..8, 8..40, 40..WORDS as u64, 0..WORDS as u64] {
         let mut x = buffer(WORDS);
-        let task = run(&kernel, WORDS, units.clone(), &[&x])?;
+        let task = run(&kernel, WORDS, units.clone(), &[(&x, Access::OneToOne)])?;
         execute(device, vec![task, down(&x), Task::Free(x.id())])?;
         let word = |i: usize| match units.contains(&(i as u64)) {
             true => counted(i),
@@ -189,14 +189,10 @@ fn runs_its_chunk(device: &dyn Device) -> Outcome {
 }
 
 fn accumulates(device: &dyn Device) -> Outcome {
-    let kernel = Kernel::from_wgsl(
-        "@group(0) @binding(0) var<storage, read_write> bins: array<atomic<u32>, 5>;
-         @compute @workgroup_size(8)
-         fn sort(@builtin(global_invocation_id) id: vec3<u32>) { atomicAdd(&bins[id.x % 5u], id.x); }",
-    )?;
-    let kernel = kernel.access("bins", Access::Accumulate(Combine::Add))?;
-    let mut bins = buffer(5);
-    let part = |units| run(&kernel, 64, units, &[&bins]);
+    let kernel = Kernel::from_wgsl(SORT)?;
+    let access = Access::Accumulate(Combine::Add);
+    let mut bins = buffer(BINS);
+    let part = |units| run(&kernel, 64, units, &[(&bins, access)]);
     let fill = Task::Fill(bins.clone(), 100);
     let tasks = vec![
         fill,
@@ -208,7 +204,7 @@ fn accumulates(device: &dyn Device) -> Outcome {
     execute(device, tasks)?;
     let ids = || (0..24).chain(40..64_u32);
     expect(&mut bins, |bin| {
-        100 + ids().filter(|id| *id as usize % 5 == bin).sum::<u32>()
+        100 + ids().filter(|id| *id as usize % BINS == bin).sum::<u32>()
     })
 }
 

@@ -1,8 +1,9 @@
 //! Cases of kernels that read their neighbours: halos arrive where they are needed, and nothing else does.
 
-use crate::expecting::{Outcome, Splittable, expect};
+use crate::expecting::{Known, Outcome, expect};
+use divvy::Access::{Neighborhood, OneToOne, Wrapped};
 use divvy::device::Home;
-use divvy::{Access, Kernel, Policy, Runtime};
+use divvy::{Kernel, Policy, Runtime};
 
 /// A stencil over rows, iterated: halos arrive where they are needed.
 pub(crate) fn stencil(runtime: &Runtime) -> Outcome {
@@ -32,7 +33,7 @@ pub(crate) fn stencil(runtime: &Runtime) -> Outcome {
             .value("size", size)
             .bind("old", old)
             .bind("next", next)
-            .splittable()?
+            .proven(&[("old", Neighborhood(2)), ("next", OneToOne)])?
             .submit()?;
         std::mem::swap(&mut old, &mut next);
         let at = |y: usize, x: usize| truth[y * width + x];
@@ -75,7 +76,7 @@ pub(crate) fn halo(runtime: &Runtime) -> Outcome {
         let report = dispatch
             .bind("old", &buffers[0])
             .bind("next", &buffers[1])
-            .splittable()?
+            .proven(&[("old", Neighborhood(1)), ("next", OneToOne)])?
             .run()?;
         buffers.swap(0, 1);
         let at = |y: usize, x: usize| values[y * WIDTH + x];
@@ -135,11 +136,10 @@ pub(crate) fn torus(runtime: &Runtime) -> Outcome {
     for _ in 0..6 {
         let dispatch = runtime.dispatch(&life, [width, height]);
         let dispatch = dispatch.value("size", [width as u32, height as u32]);
-        let dispatch = dispatch.bind("old", old).bind("next", next).splittable()?;
-        let patterns = dispatch.patterns()?;
-        if patterns[0].access != Some(Access::Wrapped(1)) {
-            return Err(format!("{:?}", patterns[0]).into());
-        }
+        let dispatch = dispatch
+            .bind("old", old)
+            .bind("next", next)
+            .proven(&[("old", Wrapped(1)), ("next", OneToOne)])?;
         dispatch.run()?;
         std::mem::swap(&mut old, &mut next);
         let cell = |x: usize, y: usize| truth[y % height * width + x % width];

@@ -2,7 +2,8 @@
 //!
 //! Each invocation has elements of its own; what invocations share is the affair of other cases.
 
-use crate::expecting::{Outcome, Splittable, expect};
+use crate::expecting::{Known, Outcome, expect};
+use divvy::Access::OneToOne;
 use divvy::{Kernel, Runtime};
 
 /// `y = a x + y` at lengths that divide by nothing. The products and sums are exact in `f32`, so no rounding differs.
@@ -20,13 +21,15 @@ pub(crate) fn saxpy(runtime: &Runtime) -> Outcome {
         let x = runtime.buffer_from(&(0..n).map(|i| i as f32).collect::<Vec<_>>())?;
         let y = runtime.buffer_from(&vec![1.0_f32; n])?;
         for _ in 0..3 {
-            runtime
-                .dispatch(&saxpy, n)
-                .value("a", 2.0_f32)
-                .bind("x", &x)
-                .bind("y", &y)
-                .splittable()?
-                .run()?;
+            let dispatch = runtime.dispatch(&saxpy, n).value("a", 2.0_f32);
+            let dispatch = dispatch.bind("x", &x).bind("y", &y);
+            // One workgroup is never split.
+            match n > 64 {
+                true => dispatch
+                    .proven(&[("x", OneToOne), ("y", OneToOne)])?
+                    .run()?,
+                false => dispatch.run()?,
+            };
         }
         expect(
             runtime,
@@ -97,7 +100,7 @@ pub(crate) fn builtins(runtime: &Runtime) -> Outcome {
             .dispatch(&ids, range)
             .bind("seen", &seen)
             .value("extent", padded)
-            .splittable()?
+            .proven(&[("seen", OneToOne)])?
             .run()?;
         expect(runtime, &seen, &(0..total).map(at).collect::<Vec<_>>())?;
     }
@@ -116,7 +119,7 @@ pub(crate) fn many_workgroups(runtime: &Runtime) -> Outcome {
     runtime
         .dispatch(&count, n)
         .bind("x", &x)
-        .splittable()?
+        .proven(&[("x", OneToOne)])?
         .run()?;
     expect(runtime, &x, &(0..n).map(|i| i ^ n).collect::<Vec<_>>())
 }
@@ -153,7 +156,7 @@ pub(crate) fn values(runtime: &Runtime) -> Outcome {
         .dispatch(&scale, 500)
         .value("scale", value)
         .bind("x", &x)
-        .splittable()?
+        .proven(&[("x", OneToOne)])?
         .run()?;
     let expected = |i: u32| (i + value.offset[i as usize % 3]) * 10 + 7 * (i & 1) + 32;
     expect(runtime, &x, &(0..500).map(expected).collect::<Vec<_>>())

@@ -1,7 +1,9 @@
 //! Cases of elements that several invocations share, or that an invocation finds elsewhere than at its own index.
 
-use crate::expecting::{Outcome, Splittable, expect};
-use divvy::{Access, Kernel, Runtime};
+use crate::expecting::{Known, Outcome, expect};
+use divvy::Access::{Accumulate, OneToOne};
+use divvy::kernel::{Grounds, Strided};
+use divvy::{Access, Combine, Kernel, Runtime};
 
 /// Counts that every device adds to its own copy, and extremes of signed numbers.
 pub(crate) fn accumulate(runtime: &Runtime) -> Outcome {
@@ -32,7 +34,11 @@ pub(crate) fn accumulate(runtime: &Runtime) -> Outcome {
             .bind("x", &x)
             .bind("bins", &bins)
             .bind("least", &least)
-            .splittable()?
+            .proven(&[
+                ("x", OneToOne),
+                ("bins", Accumulate(Combine::Add)),
+                ("least", Accumulate(Combine::Min)),
+            ])?
             .run()?;
         values
             .iter()
@@ -69,7 +75,7 @@ pub(crate) fn barriers(runtime: &Runtime) -> Outcome {
         .dispatch(&reduce, values.len())
         .bind("x", &x)
         .bind("total", &total)
-        .splittable()?
+        .proven(&[("x", OneToOne), ("total", Accumulate(Combine::Add))])?
         .run()?;
     expect(
         runtime,
@@ -97,7 +103,8 @@ pub(crate) fn scattered(runtime: &Runtime) -> Outcome {
     for _ in 0..3 {
         for (from, to) in [(&x, &y), (&y, &z)] {
             let dispatch = runtime.dispatch(&scatter, 777).bind("place", &place);
-            let report = dispatch.bind("x", from).bind("y", to).run()?;
+            let dispatch = dispatch.bind("x", from).bind("y", to);
+            let report = dispatch.unproven(&scatter, "y", "y[place[id.x]]")?.run()?;
             if report
                 .devices
                 .iter()
@@ -134,7 +141,16 @@ pub(crate) fn reversed(runtime: &Runtime) -> Outcome {
     for _ in 0..3 {
         for (from, to) in [(&x, &y), (&y, &z)] {
             let dispatch = runtime.dispatch(&reverse, 777);
-            dispatch.bind("x", from).bind("y", to).splittable()?.run()?;
+            let dispatch = dispatch.bind("x", from).bind("y", to);
+            let turned = Strided {
+                units: 64,
+                stride: -64,
+                from: 777 - 64,
+                to: 777,
+            };
+            dispatch
+                .proven(&[("x", OneToOne), ("y", Access::Strided(turned))])?
+                .run()?;
         }
     }
     expect(runtime, &z, &(0..777).collect::<Vec<_>>())?;
@@ -151,10 +167,15 @@ pub(crate) fn declared(runtime: &Runtime) -> Outcome {
              if id.x < arrayLength(&place) { y[place[id.x]] = id.x * 3u; }
          }",
     )?;
-    let put = put.access("y", Access::OneToOne)?;
+    let put = put.access("y", OneToOne)?;
     let place = runtime.buffer_from(&(0..500).collect::<Vec<u32>>())?;
     let y = runtime.buffer::<u32>(500)?;
     let dispatch = runtime.dispatch(&put, 500).bind("place", &place);
-    dispatch.bind("y", &y).splittable()?.run()?;
+    let dispatch = dispatch.bind("y", &y);
+    let patterns = dispatch.patterns()?;
+    if patterns[1].access != Some(OneToOne) || patterns[1].grounds != Grounds::Declared {
+        return Err(format!("{:?}", patterns[1]).into());
+    }
+    dispatch.run()?;
     expect(runtime, &y, &(0..500).map(|i| i * 3).collect::<Vec<_>>())
 }

@@ -7,8 +7,7 @@ use crate::Outcome;
 use divvy::buffer::Storage;
 use divvy::device::{Bound, Device, DeviceError, Run, Task, Timing};
 use divvy::id::BufferId;
-use divvy::kernel::{Access, Facts};
-use divvy::{Chunk, Kernel, Range, Span};
+use divvy::{Access, Chunk, Kernel, Range, Span};
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +18,14 @@ pub(crate) const COUNT: &str = "@group(0) @binding(0) var<storage, read_write> x
     fn count(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) all: vec3<u32>) {
         if id.x < arrayLength(&x) { x[id.x] += id.x + 1000u * all.x; }
     }";
+
+/// Adds its index to one of [`BINS`] elements.
+pub(crate) const SORT: &str =
+    "@group(0) @binding(0) var<storage, read_write> bins: array<atomic<u32>, 5>;
+    @compute @workgroup_size(8)
+    fn sort(@builtin(global_invocation_id) id: vec3<u32>) { atomicAdd(&bins[id.x % 5u], id.x); }";
+
+pub(crate) const BINS: usize = 5;
 
 /// How many words most rules work on: no multiple of a workgroup.
 pub(crate) const WORDS: usize = 61;
@@ -50,18 +57,17 @@ pub(crate) fn down(storage: &Arc<Storage>) -> Task {
     Task::Download(storage.clone(), all(storage))
 }
 
-/// A run of these units of the kernel over `extent` invocations, with these buffers.
+/// A run of these units of the kernel over `extent` invocations, with these buffers, by these patterns.
 pub(crate) fn run(
     kernel: &Kernel,
     extent: usize,
     units: std::ops::Range<u64>,
-    buffers: &[&Arc<Storage>],
+    buffers: &[(&Arc<Storage>, Access)],
 ) -> Result<Task, Box<dyn Error>> {
-    let facts: &Facts = kernel.facts()?;
-    let whole = Chunk::whole(Range::from(extent), facts.workgroup);
+    let whole = Chunk::whole(Range::from(extent), kernel.facts()?.workgroup);
     let bound = buffers
         .iter()
-        .map(|buffer| Bound::Buffer((*buffer).clone()));
+        .map(|(buffer, _)| Bound::Buffer((*buffer).clone()));
     Ok(Task::Run(Run {
         kernel: kernel.clone(),
         chunk: Chunk {
@@ -69,14 +75,14 @@ pub(crate) fn run(
             ..whole
         },
         bound: bound.collect(),
-        accesses: facts.declared.clone().into(),
+        accesses: buffers.iter().map(|(_, access)| Some(*access)).collect(),
     }))
 }
 
 /// Counts all elements of a buffer of [`WORDS`].
 pub(crate) fn count(x: &Arc<Storage>) -> Result<Task, Box<dyn Error>> {
-    let kernel = Kernel::from_wgsl(COUNT)?.access("x", Access::OneToOne)?;
-    run(&kernel, WORDS, 0..WORDS as u64, &[x])
+    let kernel = Kernel::from_wgsl(COUNT)?;
+    run(&kernel, WORDS, 0..WORDS as u64, &[(x, Access::OneToOne)])
 }
 
 /// What [`count`] adds to an element.
@@ -128,4 +134,26 @@ pub(crate) fn expect(storage: &mut Arc<Storage>, word: impl Fn(usize) -> u32) ->
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expecting::Known;
+    use divvy::{Combine, Runtime};
+
+    #[test]
+    fn what_tasks_say_of_their_kernels_can_be_proven() -> Outcome {
+        let runtime = Runtime::builder().devices("cpu").build()?;
+        let kernels = [
+            (COUNT, "x", WORDS, Access::OneToOne),
+            (SORT, "bins", BINS, Access::Accumulate(Combine::Add)),
+        ];
+        for (wgsl, name, words, access) in kernels {
+            let (kernel, buffer) = (Kernel::from_wgsl(wgsl)?, runtime.buffer::<u32>(words)?);
+            let dispatch = runtime.dispatch(&kernel, WORDS).bind(name, &buffer);
+            dispatch.proven(&[(name, access)])?.run()?;
+        }
+        Ok(())
+    }
 }
