@@ -16,17 +16,15 @@ fn product(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
 }
 
 // Mixes each pair of states that differ in the qubit. It writes to another buffer, so that each state is one
-// invocation's and any part of the states can be one device's, however far apart the two of a pair are. The other of
-// the pair is found with masks of low bits rather than by `^`, so that it is known how far away it may be.
+// invocation's and any part of the states can be one device's, however far apart the two of a pair are.
 @compute @workgroup_size(256)
 fn hadamard(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.x;
     if i >= arrayLength(&old) || i >= arrayLength(&next) {
         return;
     }
-    let within = 2u * gate.place - 1u; // the bits of a block of states that has both of each pair
     let here = old[i];
-    let there = old[(i & ~within) + (((i & within) + gate.place) & within)];
+    let there = old[i ^ gate.place];
     next[i] = sqrt(0.5) * select(there + here, there - here, (i & gate.place) != 0u);
 }
 

@@ -1,7 +1,7 @@
 //! A quantum computer finds the factors of a number (P. Shor, 1994): gates as kernels over the amplitudes of all states.
 //!
-//! Every gate is split: `turn` and `observe` keep to their own states, `hadamard` reads as far around them as the two of a
-//! pair are apart, which for the highest qubit is everything, and `mirror` reads everything.
+//! Every gate is split: `turn` and `observe` keep to their own states, `hadamard` reads the blocks that have both of each
+//! pair, of which the highest qubit has one, everything, and `mirror` reads everything.
 
 mod computer;
 mod numbers;

@@ -236,7 +236,7 @@ fn quantum() -> Vec<Whole> {
             .buffer("next", states, ONE)
     };
     vec![
-        hadamard(0, "Neighborhood(1)"),
+        hadamard(0, "Strided(256, 256, 0, 256)"),
         hadamard(12, "Strided(8192, 8192, 0, 8192)"),
         hadamard(21, ALL),
         Whole::new(file, "mirror", states)
