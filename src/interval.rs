@@ -91,6 +91,14 @@ impl<V: Clone + PartialEq> IntervalMap<V> {
         self.blocks.iter().map(Vec::len).sum()
     }
 
+    /// The value of all indices, if the map is stored as one run.
+    pub fn only(&self) -> Option<&V> {
+        match self.blocks.as_slice() {
+            [block] if block.len() == 1 => Some(&block[0].1),
+            _ => None,
+        }
+    }
+
     /// The runs that touch `span`, cut to it, in order.
     ///
     /// # Panics

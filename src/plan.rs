@@ -625,6 +625,13 @@ impl Planner {
         }
     }
 
+    /// Whether a glance shows that a device lacks nothing for any chunk.
+    pub(crate) fn is_seen_to_lack_nothing(&self, touches: &[Touch], device: DeviceId) -> bool {
+        let memory = self.system.memory(device);
+        let mut touches = touches.iter();
+        touches.all(|touch| self.coherence(touch.buffer).is_seen_to_be_held(memory))
+    }
+
     /// Sets `bytes` to what each device would have to be sent before it could run the whole dispatch. For all devices at
     /// once: asked one by one, each would look at what all the others hold.
     pub fn missing_whole(

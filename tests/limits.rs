@@ -32,7 +32,7 @@ fn left_out(report: &Report) -> Vec<&str> {
     let gpus = report
         .devices
         .iter()
-        .filter(|device| device.device != "cpu");
+        .filter(|device| &*device.device != "cpu");
     gpus.map(|device| device.left_out.as_deref().unwrap_or_default())
         .collect()
 }

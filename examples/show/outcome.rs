@@ -308,7 +308,7 @@ fn in_words(patterns: &[Pattern]) -> String {
 fn facts_of(report: &Report) -> Value {
     let devices = report.devices.iter().map(|device| {
         json!({
-            "device": device.device,
+            "device": *device.device,
             "chunks": device.chunks,
             "invocations": device.invocations,
             "share": device.share,

@@ -145,6 +145,15 @@ impl Coherence {
             .sum()
     }
 
+    /// Whether a glance shows that a memory lacks nothing: one that holds all may still be said not to.
+    pub(crate) fn is_seen_to_be_held(&self, memory: MemoryId) -> bool {
+        match self.newest.only() {
+            Some(Newest::Fresh) => true,
+            Some(Newest::In(memories)) => memories.contains(&memory),
+            Some(Newest::Lost) | None => false,
+        }
+    }
+
     /// Calls `each` with how many elements of `span` the same memories hold, and those memories; none for lost elements.
     /// Fresh elements, which every memory holds, are left out.
     pub fn holders(&self, span: Span, mut each: impl FnMut(u64, &[MemoryId])) {

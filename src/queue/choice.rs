@@ -183,7 +183,11 @@ impl State {
         let is_able = self
             .reason_against(dispatch, &operation.dropped, device)
             .is_none();
-        let has_all = || self.missing_bytes(dispatch, device, dispatch.chunk.units) == 0;
+        let id = DeviceId(device as u32);
+        let has_all = || {
+            self.planner.is_seen_to_lack_nothing(&dispatch.touches, id)
+                || self.missing_bytes(dispatch, device, dispatch.chunk.units) == 0
+        };
         (is_able && has_all()).then_some((device, prediction))
     }
 

@@ -109,6 +109,7 @@ mod tests {
         seconds: 5e-6,
         best_single_seconds: 5e-6,
         best_single: 1,
+        s_max: 1.1,
     };
 
     /// One that is asked for nothing else.

@@ -33,7 +33,7 @@ impl State {
         };
         let report = match &operation.request {
             Request::Dispatch(dispatch) => self.learn_and_report(dispatch, &operation),
-            _ => self.tallied(&operation, 1),
+            _ => self.tallied(&operation, 1, self.clock.seconds()),
         };
         let outcome = match operation.findings {
             Some(findings) => Err(Error::Checked(findings)),
@@ -42,14 +42,14 @@ impl State {
         operation.completion.set(outcome);
     }
 
-    fn tallied(&self, operation: &Operation, per_unit: u64) -> Report {
+    fn tallied(&self, operation: &Operation, per_unit: u64, now: f64) -> Report {
         let units: u64 = operation.tallies.iter().map(|tally| tally.units).sum();
         let devices = operation
             .tallies
             .iter()
             .zip(&self.members)
             .map(|(tally, member)| DeviceReport {
-                device: member.info.name.clone(),
+                device: member.name.clone(),
                 chunks: tally.chunks,
                 invocations: tally.units * per_unit,
                 share: if units > 0 {
@@ -65,9 +65,7 @@ impl State {
                 left_out: None,
             });
         Report {
-            seconds: operation
-                .started
-                .map_or(0.0, |started| self.clock.seconds() - started),
+            seconds: operation.started.map_or(0.0, |started| now - started),
             devices: devices.collect(),
             notes: operation.notes.clone(),
             ..Report::default()
@@ -76,9 +74,9 @@ impl State {
 
     fn learn_and_report(&mut self, dispatch: &Dispatch, operation: &Operation) -> Report {
         let per_unit = dispatch.per_unit();
-        let key = key(dispatch);
-        self.learn(dispatch, operation);
-        let mut report = self.tallied(operation, per_unit);
+        let now = self.clock.seconds();
+        let deviation = self.learn(dispatch, operation);
+        let mut report = self.tallied(operation, per_unit, now);
         let mut added_seconds = report.seconds;
         if operation.prediction.is_some() {
             let took_part = operation.tallies.iter().filter(|tally| tally.chunks > 0);
@@ -89,13 +87,13 @@ impl State {
             let habit = self.habits.entry(place(dispatch)).or_default();
             // From the first command to the last: copies and overheads count, whoever's clock they are on. Of two that
             // overlap, as devices run ahead of each other, the later one has only what it adds.
-            let now = self.clock.seconds();
             let since_last = habit
                 .ended
                 .replace(now)
                 .map_or(f64::INFINITY, |ended| now - ended);
             added_seconds = report.seconds.min(since_last);
             habit.trial.add(took_part.count(), added_seconds, busy);
+            habit.deviated(deviation);
         }
         report.entry.clone_from(&dispatch.facts.entry);
         report.range = dispatch.chunk.range.to_string();
@@ -104,26 +102,19 @@ impl State {
                 .reason_against(dispatch, &operation.dropped, i)
                 .map(str::to_owned);
         }
-        let rates: Vec<f64> = (0..self.members.len())
-            .filter(|i| report.devices[*i].left_out.is_none())
-            .filter_map(|i| self.profile.rate(key, &self.members[i].key))
-            .collect();
-        let best = rates.iter().copied().fold(0.0, f64::max);
         if let Some(prediction) = operation.prediction
-            && best > 0.0
             && added_seconds > 0.0
         {
-            let speedup = prediction.best_single_seconds / added_seconds;
             report.comparison = Some(Comparison {
-                speedup,
-                s_max: rates.iter().sum::<f64>() / best,
+                speedup: prediction.best_single_seconds / added_seconds,
+                s_max: prediction.s_max,
             });
         }
         report
     }
 
-    /// Learns how fast the devices are, how the cost varies along the range, and how far off predictions were.
-    fn learn(&mut self, dispatch: &Dispatch, operation: &Operation) {
+    /// Learns how fast the devices are and how the cost varies along the range. Returns how far off rates were.
+    fn learn(&mut self, dispatch: &Dispatch, operation: &Operation) -> f64 {
         let (key, extent, per_unit) = (key(dispatch), dispatch.extent(), dispatch.per_unit());
         // The first chunk pays for compilation and for pages touched the first time.
         let mut is_cold: SmallVec<[bool; 8]> = SmallVec::new();
@@ -190,10 +181,6 @@ impl State {
                 self.profile.add_rate(key, &member.key, rate);
             }
         }
-        if operation.prediction.is_some()
-            && let Some(habit) = self.habits.get_mut(&place(dispatch))
-        {
-            habit.deviated(deviation);
-        }
+        deviation
     }
 }

@@ -5,12 +5,13 @@
 //! Invariant: the shares add up to the whole range.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What one device did for a dispatch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceReport {
     /// The device's name.
-    pub device: String,
+    pub device: Arc<str>,
     /// How many chunks it ran.
     pub chunks: usize,
     /// Invocations of the range that it ran.
@@ -79,7 +80,7 @@ impl Comparison {
 /// println!("{report}"); // for people: a line for each device
 /// assert_eq!((report.entry.as_str(), report.range.as_str()), ("count", "1000"));
 /// let cpu = &report.devices[0];
-/// assert_eq!((cpu.device.as_str(), cpu.share, cpu.invocations), ("cpu", 1.0, 1000));
+/// assert_eq!((&*cpu.device, cpu.share, cpu.invocations), ("cpu", 1.0, 1000));
 /// assert_eq!(report.bytes_moved(), 0); // the CPU computes in the host's memory
 /// # Ok::<(), divvy::Error>(())
 /// ```
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn a_report_says_who_did_what_and_why_not() {
         let busy = DeviceReport {
-            device: "cpu".to_owned(),
+            device: "cpu".into(),
             chunks: 1,
             invocations: 1_000_000,
             share: 1.0,
@@ -247,7 +248,7 @@ mod tests {
             ..DeviceReport::default()
         };
         let idle = DeviceReport {
-            device: "gpu".to_owned(),
+            device: "gpu".into(),
             left_out: Some("it is lost".to_owned()),
             bytes_to_device: 2_000_000,
             copy_seconds: 1e-3,

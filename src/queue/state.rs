@@ -53,6 +53,8 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) info: DeviceInfo,
+    /// Its name, for reports.
+    pub(super) name: Arc<str>,
     /// What its samples go by.
     pub(super) key: String,
     /// Why it is gone.
@@ -114,6 +116,7 @@ impl State {
         let homes: Vec<bool> = infos.iter().map(|info| info.home == Home::Host).collect();
         let member = |info: &&DeviceInfo| Member {
             info: (*info).clone(),
+            name: info.name.as_str().into(),
             key: info.key(),
             lost: None,
             frees: Vec::new(),

@@ -31,6 +31,8 @@ pub struct Prediction {
     pub best_single_seconds: f64,
     /// Which device that is.
     pub best_single: usize,
+    /// The sum of the devices' rates over the largest of them: the most that any split could win.
+    pub s_max: f64,
 }
 
 /// What is to be shared.
@@ -123,6 +125,14 @@ impl Scales<'_> {
             cost.seconds = cost.seconds.max(seconds);
         }
         cost
+    }
+
+    fn s_max(&self) -> f64 {
+        let rates = self
+            .estimates
+            .iter()
+            .map(|estimate| estimate.units_per_second);
+        rates.clone().sum::<f64>() / rates.fold(0.0, f64::max)
     }
 
     /// The device that would end first alone, and what it would take.
@@ -233,6 +243,7 @@ impl Decider {
             seconds: chosen.seconds,
             best_single_seconds: alone.seconds,
             best_single,
+            s_max: scales.s_max(),
         }
     }
 
