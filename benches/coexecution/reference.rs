@@ -115,8 +115,9 @@ fn steps<T: Clone + Default>(
     from
 }
 
+/// Rows of `n` times a square matrix.
 fn product(a: &[f32], b: &[f32], n: usize) -> Vec<f32> {
-    let mut c = vec![0.0; n * n];
+    let mut c = vec![0.0; a.len()];
     c.par_chunks_mut(n).zip(a.par_chunks(n)).for_each(|(c, a)| {
         for (a, b) in a.iter().zip(b.chunks(n)) {
             c.iter_mut().zip(b).for_each(|(c, b)| *c += a * b);

@@ -76,47 +76,39 @@ impl Workload {
     ///
     /// If there is none.
     pub fn new(name: &str, size: Size) -> Self {
-        let of = |tiny, small, scripted, real| match size {
+        let of = |tiny: usize, small: usize, scripted: usize, real: usize| match size {
             Size::Tiny => tiny,
             Size::Small => small,
             Size::Scripted => scripted,
             Size::Real => real,
         };
-        // Rows are as long when tiny as when large, for short ones are another program.
-        let row = |small, scripted, real| of(small, small, scripted, real);
+        // Rows are as long when tiny as when large, for short ones are another program. Scripted images are narrow and
+        // tall: of chunks that begin at workgroups, the slowest of three devices has six to twelve then.
+        let image = |tall: usize, [width, height]: [usize; 2]| {
+            [of(64, 64, 64, width), of(16, tall / 4, tall, height)]
+        };
         match name {
-            "saxpy" => vector(
+            "saxpy" => from_lanes(
                 lanes::saxpy(of(1 << 12, 1 << 18, 1 << 19, 1 << 24)),
                 "saxpy",
             ),
-            "matmul" => square(lanes::matmul(of(64, 128, 512, 512), false), "matmul"),
-            "blur" => blur(row(64, 128, 1024), of(16, 256, 512, 1024)),
+            "matmul" => {
+                let size = [of(64, 64, 256, 512), of(64, 512, 2048, 512)];
+                from_lanes(lanes::matmul(size), "matmul")
+            }
+            "blur" => blur(image(2048, [1024; 2])),
             "binomial" => binomial(of(4, 16, 64, 1024)),
             "n-body" => bodies(of(64, 1024, 4096, 8192)),
-            "mandelbrot" => {
-                let (width, height) = (row(64, 64, 1024), of(16, 256, 512, 1024));
-                let workload = from_lanes(lanes::mandelbrot(width, height), "mandelbrot");
-                Self {
-                    shape: Shape { width, height },
-                    is_float: false,
-                    ..workload
-                }
-            }
-            "ray" => ray(row(64, 64, 1024), of(16, 256, 512, 1024)),
-            "heat" => square(lanes::heat(of(64, 256, 512, 2048)), "heat"),
-            "gray-scott" => square(lanes::gray_scott(of(64, 256, 512, 1024)), "gray-scott"),
-            "life" => Self {
-                is_float: false,
-                ..square(lanes::life(of(64, 256, 512, 2048)), "life")
-            },
+            "mandelbrot" => from_lanes(lanes::mandelbrot(image(2048, [1024; 2])), "mandelbrot"),
+            "ray" => ray(image(2048, [1024; 2])),
+            "heat" => from_lanes(lanes::heat(image(4096, [2048; 2])), "heat"),
+            "gray-scott" => from_lanes(lanes::gray_scott(image(4096, [1024; 2])), "gray-scott"),
+            "life" => from_lanes(lanes::life(image(4096, [2048; 2])), "life"),
             "reduction" => row_sums(of(2, 64, 512, 4096)),
-            "histogram" => Self {
-                is_float: false,
-                ..vector(
-                    lanes::histogram(of(1 << 12, 1 << 18, 1 << 21, 1 << 24)),
-                    "histogram",
-                )
-            },
+            "histogram" => from_lanes(
+                lanes::histogram(of(1 << 12, 1 << 18, 1 << 21, 1 << 24)),
+                "histogram",
+            ),
             _ => panic!("there is no workload {name}"),
         }
     }
@@ -125,21 +117,11 @@ impl Workload {
     pub fn of_size(name: &str, invocations: usize) -> Option<Self> {
         let side = invocations.isqrt();
         Some(match name {
-            "saxpy" => vector(lanes::saxpy(invocations), "saxpy"),
-            "histogram" => Self {
-                is_float: false,
-                ..vector(lanes::histogram(invocations), "histogram")
-            },
-            "heat" => square(lanes::heat(side), "heat"),
-            "mandelbrot" if side <= 2048 => Self {
-                is_float: false,
-                shape: Shape {
-                    width: side,
-                    height: side,
-                },
-                ..from_lanes(lanes::mandelbrot(side, side), "mandelbrot")
-            },
-            "matmul" if side <= 1024 => square(lanes::matmul(side, false), "matmul"),
+            "saxpy" => from_lanes(lanes::saxpy(invocations), "saxpy"),
+            "histogram" => from_lanes(lanes::histogram(invocations), "histogram"),
+            "heat" => from_lanes(lanes::heat([side; 2]), "heat"),
+            "mandelbrot" if side <= 2048 => from_lanes(lanes::mandelbrot([side; 2]), "mandelbrot"),
+            "matmul" if side <= 1024 => from_lanes(lanes::matmul([side; 2]), "matmul"),
             "n-body" if invocations <= 1 << 14 => bodies(invocations),
             "binomial" if invocations <= 1 << 18 => binomial(invocations / 256),
             "reduction" if invocations <= 1 << 20 => row_sums(invocations / 256),
@@ -181,6 +163,7 @@ fn from_lanes(workload: lanes::Workload, name: &'static str) -> Workload {
     let kernel = |wgsl: &&str| kernel(wgsl, LANES_ENTRY);
     let is_alternating = workload.passes.len() > 1;
     let (at, is_float) = workload.answer;
+    let [width, height, _] = workload.passes[0].range;
     let passes = workload.passes.into_iter().take(2).enumerate();
     let turn = |(i, pass): (usize, Pass)| Turn {
         passes: vec![pass],
@@ -193,30 +176,11 @@ fn from_lanes(workload: lanes::Workload, name: &'static str) -> Workload {
         values: workload.values,
         turns: passes.map(turn).collect(),
         is_float,
-        shape: Shape {
-            width: 0,
-            height: 0,
-        },
-    }
-}
-
-fn vector(workload: lanes::Workload, name: &'static str) -> Workload {
-    let (width, height) = (workload.buffers[0].1.len(), 1);
-    Workload {
         shape: Shape { width, height },
-        ..from_lanes(workload, name)
     }
 }
 
-fn square(workload: lanes::Workload, name: &'static str) -> Workload {
-    let [width, height, _] = workload.passes[0].range;
-    Workload {
-        shape: Shape { width, height },
-        ..from_lanes(workload, name)
-    }
-}
-
-fn blur(width: usize, height: usize) -> Workload {
+fn blur([width, height]: [usize; 2]) -> Workload {
     let image: Vec<f32> = (0..width * height).map(unit).collect();
     let bell = |i: usize| (-0.5 * ((i as f32 - BLUR_RADIUS as f32) / 10.0).powi(2)).exp();
     let weights: Vec<f32> = (0..=2 * BLUR_RADIUS).map(bell).collect();
@@ -315,7 +279,7 @@ fn bodies(n: usize) -> Workload {
     }
 }
 
-fn ray(width: usize, height: usize) -> Workload {
+fn ray([width, height]: [usize; 2]) -> Workload {
     let spheres = reference::spheres();
     let value = [width, height, spheres.len() / 8].map(|x| x as u32);
     let bound = [

@@ -158,15 +158,16 @@ fn pull(places: &[f32], pulls: &mut [f32]) {
     });
 }
 
-pub fn heat(from: &[f32], to: &mut [f32], size: usize, alpha: f32) {
-    to.par_chunks_mut(size).enumerate().for_each(|(y, next)| {
-        let row = |y: usize| &from[y * size..][..size];
+pub fn heat(from: &[f32], to: &mut [f32], width: usize, alpha: f32) {
+    let last = from.len() / width - 1;
+    to.par_chunks_mut(width).enumerate().for_each(|(y, next)| {
+        let row = |y: usize| &from[y * width..][..width];
         next.copy_from_slice(row(y));
-        if y == 0 || y == size - 1 {
+        if y == 0 || y == last {
             return;
         }
         let (up, here, down) = (row(y - 1), row(y), row(y + 1));
-        for x in 1..size - 1 {
+        for x in 1..width - 1 {
             let around = here[x - 1] + here[x + 1] + up[x] + down[x];
             next[x] = here[x] + alpha * (around - 4.0 * here[x]);
         }
@@ -189,15 +190,20 @@ fn price(s: f32, x: f32, t: f32, (r, v): (f32, f32)) -> (f32, f32) {
     (s * n1 - e * n2, e * (1.0 - n2) - s * (1.0 - n1))
 }
 
-pub fn react(from: &[f32], to: &mut [f32], size: usize, [du, dv, f, k]: [f32; 4]) {
-    to.par_chunks_mut(2 * size)
+pub fn react(from: &[f32], to: &mut [f32], width: usize, [du, dv, f, k]: [f32; 4]) {
+    let height = from.len() / (2 * width);
+    to.par_chunks_mut(2 * width)
         .enumerate()
         .for_each(|(y, next)| {
-            let row = |y: usize| &from[y * 2 * size..][..2 * size];
-            let (up, here, down) = (row((y + size - 1) % size), row(y), row((y + 1) % size));
-            for x in 0..size {
-                let left = if x == 0 { size - 1 } else { x - 1 };
-                let right = if x == size - 1 { 0 } else { x + 1 };
+            let row = |y: usize| &from[y * 2 * width..][..2 * width];
+            let (up, here, down) = (
+                row((y + height - 1) % height),
+                row(y),
+                row((y + 1) % height),
+            );
+            for x in 0..width {
+                let left = if x == 0 { width - 1 } else { x - 1 };
+                let right = if x == width - 1 { 0 } else { x + 1 };
                 let lap = |part: usize| {
                     let at = |x: usize| 2 * x + part;
                     let around = here[at(left)] + here[at(right)] + up[at(x)] + down[at(x)];
@@ -211,13 +217,18 @@ pub fn react(from: &[f32], to: &mut [f32], size: usize, [du, dv, f, k]: [f32; 4]
         });
 }
 
-pub fn live(from: &[u32], to: &mut [u32], size: usize) {
-    to.par_chunks_mut(size).enumerate().for_each(|(y, next)| {
-        let row = |y: usize| &from[y * size..][..size];
-        let (up, here, down) = (row((y + size - 1) % size), row(y), row((y + 1) % size));
-        for x in 0..size {
-            let left = if x == 0 { size - 1 } else { x - 1 };
-            let right = if x == size - 1 { 0 } else { x + 1 };
+pub fn live(from: &[u32], to: &mut [u32], width: usize) {
+    let height = from.len() / width;
+    to.par_chunks_mut(width).enumerate().for_each(|(y, next)| {
+        let row = |y: usize| &from[y * width..][..width];
+        let (up, here, down) = (
+            row((y + height - 1) % height),
+            row(y),
+            row((y + 1) % height),
+        );
+        for x in 0..width {
+            let left = if x == 0 { width - 1 } else { x - 1 };
+            let right = if x == width - 1 { 0 } else { x + 1 };
             let sides = here[left] + here[right];
             let around = sides + up[left] + up[x] + up[right] + down[left] + down[x] + down[right];
             next[x] = u32::from(around == 3 || (around == 2 && here[x] == 1));

@@ -75,7 +75,7 @@ pub fn one(kernel: usize, bound: &[(&'static str, Bound)], range: [usize; 3]) ->
 /// Steps of those that go from one buffer to the other and back.
 const STEPS: usize = 20;
 
-fn steps(size: usize, names: [&'static str; 2]) -> Vec<Pass> {
+fn steps([width, height]: [usize; 2], names: [&'static str; 2]) -> Vec<Pass> {
     (0..STEPS)
         .map(|i| {
             let (from, to) = (i % 2, 1 - i % 2);
@@ -84,13 +84,13 @@ fn steps(size: usize, names: [&'static str; 2]) -> Vec<Pass> {
                 (names[0], Buffer(from)),
                 (names[1], Buffer(to)),
             ];
-            one(0, &bound, [size, size, 1])
+            one(0, &bound, [width, height, 1])
         })
         .collect()
 }
 
-fn stepped(name: &str, size: usize) -> String {
-    format!("{name} {size}x{size}, {STEPS} steps")
+fn stepped(name: &str, [width, height]: [usize; 2]) -> String {
+    format!("{name} {width}x{height}, {STEPS} steps")
 }
 
 /// A power of two as one.
@@ -113,6 +113,30 @@ impl Workload {
             is_shared: false,
         }
     }
+
+    /// With the matrices of a product: so many rows of `n`, and `n` times `n`.
+    fn with_matrices(self, n: usize, rows: usize) -> Self {
+        let matrix = |first: usize, elements: usize| {
+            let numbers = (first..first + elements).map(|i| unit(i) - 0.5);
+            (1, bits(&numbers.collect::<Vec<_>>()))
+        };
+        let bound = [
+            ("p", Value(0)),
+            ("a", Buffer(0)),
+            ("b", Buffer(1)),
+            ("c", Buffer(2)),
+        ];
+        Self {
+            buffers: vec![
+                matrix(0, rows * n),
+                matrix(rows * n, n * n),
+                (1, vec![0; rows * n]),
+            ],
+            passes: vec![one(0, &bound, [n, rows, 1])],
+            answer: (2, true),
+            ..self
+        }
+    }
 }
 
 /// All of them, at the sizes that their results are stated for, or much smaller.
@@ -120,16 +144,16 @@ pub fn all(is_small: bool) -> Vec<Workload> {
     let size = |large: usize, small: usize| if is_small { small } else { large };
     vec![
         saxpy(size(1 << 24, 1 << 14)),
-        mandelbrot(size(2048, 64), size(1024, 32)),
+        mandelbrot([size(2048, 64), size(1024, 32)]),
         bodies(size(16_384, 512)),
-        heat(size(4096, 64)),
-        matmul(size(1024, 64), false),
-        matmul(size(1024, 64), true),
+        heat([size(4096, 64); 2]),
+        matmul([size(1024, 64); 2]),
+        tiled_matmul(size(1024, 64)),
         reduce(size(1 << 24, 1 << 14)),
         black_scholes(size(1 << 22, 1 << 12)),
         histogram(size(1 << 24, 1 << 14)),
-        gray_scott(size(2048, 64)),
-        life(size(4096, 64)),
+        gray_scott([size(2048, 64); 2]),
+        life([size(4096, 64); 2]),
         scan(size(1 << 22, 1 << 16)),
         monte_carlo(size(1 << 16, 1 << 8), 256),
     ]
@@ -155,7 +179,7 @@ pub fn saxpy(n: usize) -> Workload {
     }
 }
 
-pub fn mandelbrot(width: usize, height: usize) -> Workload {
+pub fn mandelbrot([width, height]: [usize; 2]) -> Workload {
     const ROUNDS: u32 = 512;
     Workload {
         values: vec![vec![width as u32, height as u32, ROUNDS]],
@@ -195,44 +219,42 @@ fn bodies(n: usize) -> Workload {
     }
 }
 
-pub fn heat(size: usize) -> Workload {
-    let warmth: Vec<f32> = (0..size * size).map(unit).collect();
+pub fn heat(size: [usize; 2]) -> Workload {
+    let [width, height] = size;
+    let warmth: Vec<f32> = (0..width * height).map(unit).collect();
     Workload {
-        values: vec![vec![size as u32, size as u32, 0.2_f32.to_bits()]],
-        buffers: vec![(1, bits(&warmth)), (1, vec![0; size * size])],
+        values: vec![vec![width as u32, height as u32, 0.2_f32.to_bits()]],
+        buffers: vec![(1, bits(&warmth)), (1, vec![0; width * height])],
         passes: steps(size, ["u", "v"]),
-        bytes: Some(STEPS * 8 * size * size),
+        bytes: Some(STEPS * 8 * width * height),
         ..Workload::new("heat", include_str!("heat2d.wgsl"), stepped("heat", size))
     }
 }
 
-pub fn matmul(n: usize, is_tiled: bool) -> Workload {
-    let matrix = |first: usize| {
-        bits(
-            &(0..n * n)
-                .map(|i| unit(first + i) - 0.5)
-                .collect::<Vec<_>>(),
+/// So many rows times a square matrix.
+pub fn matmul([n, rows]: [usize; 2]) -> Workload {
+    Workload {
+        values: vec![vec![n as u32, rows as u32]],
+        ..Workload::new(
+            "matmul, naive",
+            include_str!("matmul_naive.wgsl"),
+            format!("matrix product {rows}x{n}, naive"),
         )
-    };
-    let (name, wgsl, kind) = if is_tiled {
-        ("matmul, tiled", include_str!("matmul_tiled.wgsl"), "tiled")
-    } else {
-        ("matmul, naive", include_str!("matmul_naive.wgsl"), "naive")
-    };
-    let bound = [
-        ("p", Value(0)),
-        ("a", Buffer(0)),
-        ("b", Buffer(1)),
-        ("c", Buffer(2)),
-    ];
+    }
+    .with_matrices(n, rows)
+}
+
+fn tiled_matmul(n: usize) -> Workload {
     Workload {
         values: vec![vec![n as u32]],
-        buffers: vec![(1, matrix(0)), (1, matrix(n * n)), (1, vec![0; n * n])],
-        passes: vec![one(0, &bound, [n, n, 1])],
-        answer: (2, true),
-        is_shared: is_tiled,
-        ..Workload::new(name, wgsl, format!("matrix product {n}x{n}, {kind}"))
+        is_shared: true,
+        ..Workload::new(
+            "matmul, tiled",
+            include_str!("matmul_tiled.wgsl"),
+            format!("matrix product {n}x{n}, tiled"),
+        )
     }
+    .with_matrices(n, n)
 }
 
 fn reduce(n: usize) -> Workload {
@@ -309,11 +331,12 @@ pub fn histogram(n: usize) -> Workload {
     }
 }
 
-pub fn gray_scott(size: usize) -> Workload {
-    let middle = |i: usize| i.abs_diff(size / 2) < size / 8;
-    let start: Vec<f32> = (0..size * size)
+pub fn gray_scott(size: [usize; 2]) -> Workload {
+    let [width, height] = size;
+    let middle = |i: usize, of: usize| i.abs_diff(of / 2) < of / 8;
+    let start: Vec<f32> = (0..width * height)
         .flat_map(|i| {
-            if middle(i % size) && middle(i / size) {
+            if middle(i % width, width) && middle(i / width, height) {
                 [0.5 + 0.1 * unit(i), 0.25]
             } else {
                 [1.0, 0.0]
@@ -322,8 +345,8 @@ pub fn gray_scott(size: usize) -> Workload {
         .collect();
     let rates = bits(&[0.16, 0.08, 0.035, 0.065]);
     Workload {
-        values: vec![[vec![size as u32; 2], rates].concat()],
-        buffers: vec![(2, bits(&start)), (2, vec![0; 2 * size * size])],
+        values: vec![[size.map(|n| n as u32).to_vec(), rates].concat()],
+        buffers: vec![(2, bits(&start)), (2, vec![0; 2 * width * height])],
         passes: steps(size, ["a", "b"]),
         ..Workload::new(
             "gray-scott",
@@ -333,11 +356,12 @@ pub fn gray_scott(size: usize) -> Workload {
     }
 }
 
-pub fn life(size: usize) -> Workload {
-    let cells = (0..size * size).map(|i| noise(i) & 1).collect();
+pub fn life(size: [usize; 2]) -> Workload {
+    let [width, height] = size;
+    let cells = (0..width * height).map(|i| noise(i) & 1).collect();
     Workload {
-        values: vec![vec![size as u32; 2]],
-        buffers: vec![(1, cells), (1, vec![0; size * size])],
+        values: vec![size.map(|n| n as u32).to_vec()],
+        buffers: vec![(1, cells), (1, vec![0; width * height])],
         passes: steps(size, ["a", "b"]),
         answer: (0, false),
         ..Workload::new("life", include_str!("life.wgsl"), stepped("life", size))

@@ -34,11 +34,11 @@ fn lanes() -> Vec<Whole> {
         Whole::new("benches/lanes/mandelbrot.wgsl", "main", [100, 80])
             .value("p", &[100, 80, 512])
             .buffer("counts", cells, ONE),
-        Whole::new("benches/lanes/matmul_naive.wgsl", "main", [side, side])
-            .value("p", &[side as u32])
-            .buffer("a", side * side, ONE)
+        Whole::new("benches/lanes/matmul_naive.wgsl", "main", [side, 2 * side])
+            .value("p", &[side as u32, 2 * side as u32])
+            .buffer("a", 2 * side * side, ONE)
             .buffer("b", side * side, ALL)
-            .buffer("c", side * side, ONE),
+            .buffer("c", 2 * side * side, ONE),
         Whole::new("benches/lanes/monte_carlo.wgsl", "main", n)
             .value("p", &[n as u32, 256, bits(1e-4), bits(0.0125)])
             .buffer("payoff", n, ONE),
