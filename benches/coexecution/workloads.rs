@@ -84,26 +84,30 @@ impl Workload {
         };
         // Rows are as long when tiny as when large, for short ones are another program. Scripted images are narrow and
         // tall: of chunks that begin at workgroups, the slowest of three devices has six to twelve then.
-        let image = |tall: usize, [width, height]: [usize; 2]| {
-            [of(64, 64, 64, width), of(16, tall / 4, tall, height)]
+        let image = |scripted: [usize; 2], real: [usize; 2]| {
+            let of = |i: usize, tiny, small| of(tiny, small, scripted[i], real[i]);
+            [of(0, scripted[0], scripted[0]), of(1, 16, scripted[1] / 4)]
         };
         match name {
             "saxpy" => from_lanes(
                 lanes::saxpy(of(1 << 12, 1 << 18, 1 << 19, 1 << 24)),
                 "saxpy",
             ),
-            "matmul" => {
-                let size = [of(64, 64, 256, 512), of(64, 512, 2048, 512)];
-                from_lanes(lanes::matmul(size), "matmul")
-            }
-            "blur" => blur(image(2048, [1024; 2])),
+            "matmul" => from_lanes(lanes::matmul(image([256, 2048], [512; 2])), "matmul"),
+            "blur" => blur(image([64, 2048], [1024; 2])),
             "binomial" => binomial(of(4, 16, 64, 1024)),
             "n-body" => bodies(of(64, 1024, 4096, 8192)),
-            "mandelbrot" => from_lanes(lanes::mandelbrot(image(2048, [1024; 2])), "mandelbrot"),
-            "ray" => ray(image(2048, [1024; 2])),
-            "heat" => from_lanes(lanes::heat(image(4096, [2048; 2])), "heat"),
-            "gray-scott" => from_lanes(lanes::gray_scott(image(4096, [1024; 2])), "gray-scott"),
-            "life" => from_lanes(lanes::life(image(4096, [2048; 2])), "life"),
+            "mandelbrot" => from_lanes(
+                lanes::mandelbrot(image([64, 2048], [1024; 2])),
+                "mandelbrot",
+            ),
+            "ray" => ray(image([32, 2048], [1024; 2])),
+            "heat" => from_lanes(lanes::heat(image([64, 4096], [2048; 2])), "heat"),
+            "gray-scott" => from_lanes(
+                lanes::gray_scott(image([64, 4096], [1024; 2])),
+                "gray-scott",
+            ),
+            "life" => from_lanes(lanes::life(image([64, 4096], [2048; 2])), "life"),
             "reduction" => row_sums(of(2, 64, 512, 4096)),
             "histogram" => from_lanes(
                 lanes::histogram(of(1 << 12, 1 << 18, 1 << 21, 1 << 24)),
