@@ -101,6 +101,19 @@ pub fn all() -> Vec<Machine> {
 }
 
 impl Machine {
+    /// The CPU alone, with all its cores.
+    pub fn cores() -> Self {
+        let cpu = Part::Found {
+            name: "cpu".to_owned(),
+            threads: 0,
+        };
+        Self {
+            name: "cpu".to_owned(),
+            parts: vec![cpu],
+            is_real: true,
+        }
+    }
+
     /// How many devices it has.
     pub fn count(&self) -> usize {
         self.parts.len()

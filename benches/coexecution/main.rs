@@ -18,7 +18,8 @@
 //! `repeated` is 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in
 //! the host's memory; milliseconds are for one. No kernel declares anything.
 //!
-//! **Sizes.** `--sizes` compares all devices with each of them alone at 2^8 to 2^24 invocations, once all has settled.
+//! **Sizes.** `--sizes` compares all devices with each of them alone at 2^8 to 2^24 invocations, once all has settled; on
+//! scripted machines, of which there are two, up to 2^18, and the fastest takes four times what the cores take for the whole.
 //!
 //! **Recovery.** `--recovery` counts the dispatches until a split is as good as the best fixed shares again, after a profile
 //! that is wrong and after a device has changed its speed.
@@ -72,6 +73,9 @@ use std::process::{Command, ExitCode};
 use workloads::{NAMES, Size, Workload};
 
 const LAVAPIPE_THREADS: &str = "LP_NUM_THREADS";
+
+/// The scripted machines that sizes are compared on.
+const SIZED: [&str; 2] = ["1:1", "1:4"];
 
 const FULL: Effort = Effort {
     rounds: 7,
@@ -161,21 +165,24 @@ fn wants(words: &[String], machine: &Machine, workload: &str, mode: Mode) -> boo
     )
 }
 
-/// Every workload at every size, on every machine that is wanted.
+/// Every workload at every size, on the machines that are wanted.
 fn sizes(words: &[String], machines: &[Machine], is_small: bool) -> Vec<size_table::Sized> {
     let mut rows = Vec::new();
-    let most = if is_small { 12 } else { 24 };
-    for machine in machines {
+    let sized = machines.iter();
+    for machine in sized.filter(|one| one.is_real || SIZED.contains(&one.name.as_str())) {
+        let most = match (is_small, machine.is_real) {
+            (true, _) => 12,
+            (false, false) => 18,
+            (false, true) => 24,
+        };
         let mut found = Vec::new();
         for name in NAMES {
             if !wants(words, machine, name, Mode::Repeated) {
                 continue;
             }
             for power in (8..=most).step_by(2) {
-                // A scripted device computes at an own pace, but not faster than the cores do.
-                let seconds = 0.3e-9 * f64::from(1_u32 << power) + 50e-6;
                 let workload = Workload::of_size(name, 1 << power);
-                found.extend(workload.map(|workload| sizes::measure(machine, &workload, seconds)));
+                found.extend(workload.map(|workload| sizes::measure(machine, &workload)));
             }
         }
         if !found.is_empty() {

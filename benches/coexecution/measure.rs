@@ -165,16 +165,16 @@ impl Bench<'_> {
         let devices = self.setup.count();
         let (mut alone, mut fixed) = (vec![Vec::new(); devices], vec![Vec::new(); best.len()]);
         let modes = [(Mode::Cold, None), (Mode::Warm, Some(folder.path()))];
-        let mut split = modes.map(|_| (Vec::new(), Summary::default()));
+        let mut split = modes.map(|_| (Vec::new(), Vec::new()));
         for _ in 0..self.effort.rounds {
             for (device, samples) in alone.iter_mut().enumerate() {
                 samples.push(self.alone(device).one_shot(None).0);
             }
-            for ((mode, profile), (samples, summary)) in modes.iter().zip(&mut split) {
+            for ((mode, profile), (samples, summaries)) in modes.iter().zip(&mut split) {
                 let (seconds, reports, answer) = self.all(*profile).one_shot(None);
                 check(&self.at(*mode), &answer, &expected);
                 samples.push(seconds);
-                *summary = Summary::of(&reports);
+                summaries.push(Summary::of(&reports));
             }
             for (one, samples) in best.iter().zip(&mut fixed) {
                 let policy = Policy::Fixed(one.shares.clone());
@@ -186,7 +186,9 @@ impl Bench<'_> {
             one.seconds = median(samples).expect("there are rounds");
         }
         let late = self.setup.late();
-        let row = |(mode, (samples, summary)): (Mode, (Vec<f64>, Summary))| {
+        let row = |(mode, (samples, mut summaries)): (Mode, (Vec<f64>, Vec<Summary>))| {
+            let balance = median(summaries.iter().filter_map(|one| one.balance));
+            let summary = summaries.pop().expect("there are rounds");
             let mut row = self.row(mode, Before::AllHome);
             for (i, device) in row.devices.iter_mut().enumerate() {
                 device.seconds = median(alone[i].iter().copied()).expect("there are rounds");
@@ -194,7 +196,7 @@ impl Bench<'_> {
             }
             row.split_seconds = median(samples).expect("there are rounds");
             row.best_single_seconds = row.best_single().seconds;
-            row.balance = summary.balance;
+            row.balance = balance;
             row.whole_iterations = usize::from(summary.is_whole);
             row.bytes_moved = summary.bytes_moved;
             row.beside_fixed_seconds = row.split_seconds;
@@ -320,7 +322,7 @@ impl Bench<'_> {
         gpu.samples.clear();
         for _ in 0..self.effort.rounds {
             gpu.turn();
-            turn(&mut samples, || native.iterate());
+            turn(&mut samples, 1, || native.iterate());
         }
         gpu.settled() / median(samples).expect("there are rounds") - 1.0
     }

@@ -8,6 +8,13 @@ use divvy::Policy;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+/// Iterations and seconds after which nothing is learned any more, both of them or the last alone.
+const SETTLED: usize = 400;
+const SETTLING: Duration = Duration::from_millis(50);
+const MOST_SETTLING: Duration = Duration::from_millis(800);
+/// What a sample takes at least once settled: the clock, and who is woken late, are little beside it.
+const SAMPLE: Duration = Duration::from_millis(1);
+
 /// Iterations that go on and on, in turn with others.
 pub struct Repeating<'a> {
     pub data: Data<'a>,
@@ -15,6 +22,8 @@ pub struct Repeating<'a> {
     /// Seconds of the first iteration, which brings the data, and of reading the answer.
     first: f64,
     reading: f64,
+    /// Iterations that a sample is the mean of.
+    batch: usize,
     pub samples: Vec<f64>,
 }
 
@@ -25,8 +34,27 @@ impl<'a> Repeating<'a> {
             policy,
             first: 0.0,
             reading: 0.0,
+            batch: 1,
             samples: Vec::new(),
         }
+    }
+
+    /// With nothing left to learn; samples are of as many iterations as are no longer short.
+    pub fn after_settling(session: &'a Session<'a>) -> Self {
+        let mut own = Self::new(session, None);
+        let start = Instant::now();
+        let mut took = Vec::new();
+        let has_settled = |iterations: usize, spent: Duration| {
+            iterations >= 2
+                && (spent >= MOST_SETTLING || (iterations >= SETTLED && spent >= SETTLING))
+        };
+        while !has_settled(took.len(), start.elapsed()) {
+            took.push(timed(|| drop(own.data.iterate(None))));
+        }
+        // The first ones are no measure: some try what is slow.
+        let one = median(took.drain(took.len() / 2..)).expect("it ran");
+        own.batch = (SAMPLE.as_secs_f64() / one).ceil() as usize;
+        own
     }
 
     /// With what it takes besides known, and some samples.
@@ -41,7 +69,9 @@ impl<'a> Repeating<'a> {
 
     pub fn turn(&mut self) {
         let policy = self.policy.as_ref();
-        turn(&mut self.samples, || drop(self.data.iterate(policy)));
+        turn(&mut self.samples, self.batch, || {
+            drop(self.data.iterate(policy));
+        });
     }
 
     pub fn settled(&self) -> f64 {
@@ -54,17 +84,19 @@ impl<'a> Repeating<'a> {
     }
 }
 
-/// A few iterations: one for what others left in the caches, then as many as there are short.
-pub fn turn(samples: &mut Vec<f64>, mut iterate: impl FnMut()) {
+/// A few samples of so many iterations, as many as there are short; before, a sample that isn't kept, for what others left
+/// in the caches.
+pub fn turn(samples: &mut Vec<f64>, batch: usize, mut iterate: impl FnMut()) {
     const LONG: Duration = Duration::from_millis(50);
     const MOST: usize = 5;
-    iterate();
+    let mut sample = || timed(|| (0..batch).for_each(|_| iterate())) / batch as f64;
+    sample();
     let start = Instant::now();
     for i in 0..MOST {
         if i > 0 && start.elapsed() > LONG {
             break;
         }
-        samples.push(timed(&mut iterate));
+        samples.push(sample());
     }
 }
 

@@ -122,13 +122,19 @@ impl Workload {
         let side = invocations.isqrt();
         Some(match name {
             "saxpy" => from_lanes(lanes::saxpy(invocations), "saxpy"),
-            "histogram" => from_lanes(lanes::histogram(invocations), "histogram"),
             "heat" => from_lanes(lanes::heat([side; 2]), "heat"),
+            "gray-scott" => from_lanes(lanes::gray_scott([side; 2]), "gray-scott"),
+            "life" => from_lanes(lanes::life([side; 2]), "life"),
+            "blur" if side <= 2048 => blur([side; 2]),
+            "ray" if side <= 1024 => ray([side; 2]),
             "mandelbrot" if side <= 2048 => from_lanes(lanes::mandelbrot([side; 2]), "mandelbrot"),
             "matmul" if side <= 1024 => from_lanes(lanes::matmul([side; 2]), "matmul"),
             "n-body" if invocations <= 1 << 14 => bodies(invocations),
             "binomial" if invocations <= 1 << 18 => binomial(invocations / 256),
             "reduction" if invocations <= 1 << 20 => row_sums(invocations / 256),
+            "histogram" if invocations <= 1 << 20 => {
+                from_lanes(lanes::histogram(16 * invocations), "histogram")
+            }
             _ => return None,
         })
     }
