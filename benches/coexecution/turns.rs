@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Iterations and seconds after which nothing is learned any more, both of them or the last alone.
 const SETTLED: usize = 400;
 const SETTLING: Duration = Duration::from_millis(50);
-const MOST_SETTLING: Duration = Duration::from_millis(800);
+const MOST_SETTLING: Duration = Duration::from_millis(500);
 /// What a sample takes at least once settled: the clock, and who is woken late, are little beside it.
 const SAMPLE: Duration = Duration::from_millis(1);
 

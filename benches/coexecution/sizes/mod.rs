@@ -12,9 +12,9 @@ use super::workloads::Workload;
 use std::time::{Duration, Instant};
 
 /// Turns that each candidate has: the most, and no fewer than some when they have taken long.
-const MOST_TURNS: usize = 25;
+const MOST_TURNS: usize = 20;
 const LEAST_TURNS: usize = 5;
-const LONG: Duration = Duration::from_millis(1500);
+const LONG: Duration = Duration::from_millis(1000);
 /// A device alone that takes so many times what the best one does has no more turns.
 const SLOW: f64 = 2.0;
 /// What the fastest scripted device takes: so many times what the cores do, which compute for all, but no less than this.
