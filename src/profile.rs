@@ -199,9 +199,9 @@ impl DeviceSamples {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Speed {
     items_per_second: Samples,
-    /// How many times as fast it is while the others are idle.
+    /// The same while the other devices are idle, where that was seen just after they had worked together.
     #[serde(default)]
-    gain: Samples,
+    alone: Samples,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -259,10 +259,10 @@ impl Profile {
             .add(items_per_second);
     }
 
-    /// Adds how many times as fast a device ran a kernel while the others were idle as it does while they work: more than
-    /// once where processors share a memory, a cache or a power budget.
-    pub fn add_gain(&mut self, key: Key, device: &str, times: f64) {
-        self.speed(key, device).gain.add(times);
+    /// Adds a rate that was measured while the other devices were idle, just after all had worked together: where processors
+    /// share a memory, a cache or a power budget it is higher, and none that the split could go by.
+    pub fn add_rate_alone(&mut self, key: Key, device: &str, items_per_second: f64) {
+        self.speed(key, device).alone.add(items_per_second);
     }
 
     fn speed(&mut self, key: Key, device: &str) -> &mut Speed {
@@ -309,15 +309,10 @@ impl Profile {
             .median()
     }
 
-    /// How many times as fast a device runs a kernel while the others are idle; once unless it was seen to be more.
+    /// The median rate while the other devices are idle, if it was seen beside [`Profile::rate`].
     #[must_use]
-    pub fn gain(&self, key: Key, device: &str) -> f64 {
-        let speed = self
-            .kernels
-            .get(&key)
-            .and_then(|devices| devices.get(device));
-        let gain = speed.and_then(|speed| speed.gain.median());
-        gain.map_or(1.0, |gain| gain.max(1.0))
+    pub fn rate_alone(&self, key: Key, device: &str) -> Option<f64> {
+        self.kernels.get(&key)?.get(device)?.alone.median()
     }
 
     /// All that was measured of kernels: each kernel at each size on each device, in the order of keys and names.
@@ -451,7 +446,7 @@ impl Profile {
             for (device, own) in devices {
                 let before = saved.remove(device).unwrap_or_default();
                 own.items_per_second.behind(&before.items_per_second);
-                own.gain.behind(&before.gain);
+                own.alone.behind(&before.alone);
                 saved.insert(device.clone(), own.clone());
             }
         }
@@ -493,7 +488,7 @@ impl Profile {
         fs::rename(&draft, folder.join(FILE))?;
         for speed in self.kernels.values_mut().flat_map(FxHashMap::values_mut) {
             speed.items_per_second.unsaved = 0;
-            speed.gain.unsaved = 0;
+            speed.alone.unsaved = 0;
         }
         for device in self.devices.values_mut() {
             for samples in device.all() {
@@ -529,7 +524,7 @@ fn read(file: &Path) -> io::Result<Option<Profile>> {
     for StoredRate { key, device, speed } in stored.kernels {
         let speed = Speed {
             items_per_second: trimmed(speed.items_per_second),
-            gain: trimmed(speed.gain),
+            alone: trimmed(speed.alone),
         };
         kernels.entry(key).or_default().insert(device, speed);
     }
@@ -573,18 +568,18 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_as_fast_alone_as_it_was_seen_to_be_and_no_slower_than_with_others() {
+    fn what_a_device_does_alone_is_kept_apart() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut profile = Profile::default();
-        assert_eq!(profile.gain(key(20), CPU), 1.0);
-        for (size_class, gain) in [(20, 1.2), (20, 1.3), (20, 7.0), (21, 0.9), (21, 0.9)] {
-            profile.add_gain(key(size_class), CPU, gain);
+        profile.add_rate(key(20), CPU, 100.0);
+        assert_eq!(profile.rate_alone(key(20), CPU), None);
+        for rate in [120.0, 130.0, 700.0] {
+            profile.add_rate_alone(key(20), CPU, rate);
         }
         profile.save(folder.path()).expect("it can be written");
         for profile in [profile, Profile::load(folder.path())] {
-            assert_eq!(profile.gain(key(20), CPU), 1.3);
-            assert_eq!(profile.gain(key(21), CPU), 1.0);
-            assert_eq!(profile.rate(key(20), CPU), None);
+            assert_eq!(profile.rate(key(20), CPU), Some(100.0));
+            assert_eq!(profile.rate_alone(key(20), CPU), Some(130.0));
         }
     }
 

@@ -84,7 +84,7 @@ fn planning_a_steady_stencil_on_two_devices_allocates_nothing() {
             whole_missing: &whole_missing,
             recurring: &[],
             standing: &[],
-            gains: &[],
+            alone: &[],
             horizon: 10.0,
             worth: 0.04,
             dead_band: 0.02,

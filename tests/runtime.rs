@@ -1374,3 +1374,27 @@ fn a_trace_has_a_track_for_each_device_with_its_copies_and_runs() {
     assert_eq!(on("cpu", "to device"), 0, "the CPU is sent nothing");
     assert!(on("virtual", "to device") > 0 && on("virtual", "from device") > 0);
 }
+
+#[test]
+fn every_device_is_tried_with_a_range_of_one_workgroup_and_the_fastest_is_left_with_it() {
+    let mut builder = Runtime::builder().without_profile_dir();
+    for rate in [1e3, 2e3, 1e5] {
+        let script = Script {
+            items_per_second: rate,
+            ..Script::default()
+        };
+        builder = builder.device(VirtualDevice::new(&format!("{rate}"), script));
+    }
+    let runtime = builder.build().expect("the devices are there");
+    let x = runtime.buffer::<u32>(1).expect("there is room");
+    let run = |_| {
+        let dispatch = runtime.dispatch(&increment(), 1).bind("x", &x);
+        dispatch.run().expect("it runs")
+    };
+    let reports: Vec<Report> = (0..20).map(run).collect();
+    let did_it = |report: &Report| report.devices.iter().position(|device| device.chunks > 0);
+    let devices: Vec<_> = reports.iter().map(did_it).collect();
+    assert!((0..3).all(|i| devices.contains(&Some(i))), "{devices:?}");
+    assert!(devices[10..].iter().all(|i| *i == Some(2)), "{devices:?}");
+    assert_eq!(runtime.read(&x).expect("it is there"), [20]);
+}

@@ -124,7 +124,7 @@ fn planning() -> Vec<Row> {
                 whole_missing: &[],
                 recurring: &[],
                 standing: &[],
-                gains: &[],
+                alone: &[],
                 horizon: 1.0,
                 worth: 0.04,
                 dead_band: 0.02,

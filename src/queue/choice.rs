@@ -6,7 +6,7 @@
 //! Invariant: a dispatch that can't be divided gets one chunk.
 
 use super::operation::{Dispatch, Operation, Resolved};
-use super::state::{Known, State};
+use super::state::{Known, Member, State};
 use crate::error::Error;
 use crate::id::DeviceId;
 use crate::plan::Placed;
@@ -15,8 +15,9 @@ use crate::range::Range;
 use crate::span::Span;
 use crate::split::{Demand, Density, Estimate, Guided, Handout, Prediction, partition, single};
 
-/// Dispatches in which every device is given the chance to show how fast it is.
-const PATIENCE: u32 = 4;
+/// Dispatches in which devices are given the chance to show how fast they are: two for each, as the first of each tells
+/// nothing, and it may be the only one that has something to do. At the least, and at the most.
+const PATIENCE: [u32; 2] = [4, 16];
 
 /// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
 /// processors at work together slow each other down is for a trial to find.
@@ -229,9 +230,11 @@ impl State {
         if able.clone().all(is_known) {
             return true;
         }
+        let [least, most] = PATIENCE;
+        let patience = (2 * able.clone().count() as u32).clamp(least, most);
         let habit = self.habits.entry(place(dispatch)).or_default();
         habit.unknown += 1;
-        habit.unknown > PATIENCE && able.any(is_known)
+        habit.unknown > patience && able.any(is_known)
     }
 
     /// The partition of a kernel whose rates are known on every device.
@@ -242,12 +245,13 @@ impl State {
         self.missing_whole(dispatch, &mut whole_missing);
         let mut standing = std::mem::take(&mut self.standing);
         self.standing_seconds(dispatch, &mut standing);
-        let mut gains = std::mem::take(&mut self.gains);
-        gains.clear();
+        let mut alone = std::mem::take(&mut self.alone);
+        alone.clear();
         if habit.horizon.is_new() {
             // Of one that is repeated a trial finds out, and goes on finding out.
-            let members = self.members.iter();
-            gains.extend(members.map(|member| self.profile.gain(key(dispatch), &member.key)));
+            let (key, per_unit) = (key(dispatch), dispatch.per_unit() as f64);
+            let rate = |member: &Member| self.profile.rate_alone(key, &member.key).unwrap_or(0.0);
+            alone.extend(self.members.iter().map(|member| rate(member) / per_unit));
         }
         let missing_bytes =
             |device: usize, units: Span| self.missing_bytes(dispatch, device, units);
@@ -267,7 +271,7 @@ impl State {
             recurring: habit.horizon.recurring(),
             horizon: habit.horizon.dispatches(),
             standing: &standing,
-            gains: &gains,
+            alone: &alone,
             worth: match (habit.horizon.is_new(), habit.probe.is_due()) {
                 (true, _) => WORTH_ONCE,
                 (false, true) => 0.0,
@@ -284,9 +288,9 @@ impl State {
             habit.probe.decided(is_split(chunks));
             let has_all =
                 |device: &usize| whole_missing.get(*device).is_none_or(|bytes| *bytes == 0);
-            let alone = chunks.iter().position(|chunk| !chunk.is_empty());
+            let first = chunks.iter().position(|chunk| !chunk.is_empty());
             habit.decided(
-                alone.filter(|_| !is_split(chunks)).filter(has_all),
+                first.filter(|_| !is_split(chunks)).filter(has_all),
                 prediction,
             );
         }
@@ -296,7 +300,7 @@ impl State {
         self.decider = decider;
         self.whole_missing = whole_missing;
         self.standing = standing;
-        self.gains = gains;
+        self.alone = alone;
         self.habits.insert(place(dispatch), habit);
         prediction
     }

@@ -166,14 +166,11 @@ impl State {
         let is_comparable = habit.is_some_and(|habit| habit.follows_split(is_alone));
         for (member, (weight, seconds)) in self.members.iter().zip(sums) {
             if weight > 0.0 && seconds > 0.0 {
-                let mut rate = weight * per_unit as f64 / seconds;
+                let rate = weight * per_unit as f64 / seconds;
                 let expected = self.profile.rate(key, &member.key);
-                if is_alone {
-                    if let Some(together) = expected.filter(|_| is_comparable) {
-                        self.profile.add_gain(key, &member.key, rate / together);
-                    }
-                    // What it would be beside the others, which the split goes by.
-                    rate /= self.profile.gain(key, &member.key);
+                if is_comparable && expected.is_some() {
+                    self.profile.add_rate_alone(key, &member.key, rate);
+                    continue;
                 }
                 if let Some(expected) = expected {
                     deviation = deviation.max((rate / expected).ln().abs());

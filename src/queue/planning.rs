@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::id::{DeviceId, OperationId};
 use crate::plan::{Action, Placed, Plan};
 use crate::split::Handout;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl State {
@@ -129,7 +130,11 @@ impl State {
         self.operations.insert(id, operation);
         result?;
         if is_handed_out {
-            for device in 0..self.members.len() {
+            // Where there aren't enough grains for all, those whose speed isn't known show it.
+            let is_known = |device: &usize| self.estimates[*device].rate.is_some();
+            let mut order: SmallVec<[usize; 8]> = (0..self.members.len()).collect();
+            order.sort_by_key(is_known);
+            for device in order {
                 self.feed(id, device)?;
             }
         }

@@ -102,7 +102,7 @@ pub(crate) struct State {
     pub(super) whole_missing: Vec<u64>,
     /// For each device, seconds that any chunk takes besides; empty where none takes any.
     pub(super) standing: Vec<f64>,
-    pub(super) gains: Vec<f64>,
+    pub(super) alone: Vec<f64>,
     pub(super) recovering: bool,
     pub(super) next_operation: u64,
     pub(super) next_buffer: u64,
@@ -142,7 +142,7 @@ impl State {
             estimates: Vec::new(),
             whole_missing: Vec::new(),
             standing: Vec::new(),
-            gains: Vec::new(),
+            alone: Vec::new(),
             recovering: false,
             next_operation: 1,
             next_buffer: 1,

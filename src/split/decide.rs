@@ -50,8 +50,9 @@ pub struct Demand<'a> {
     pub recurring: &'a [f64],
     /// For each device, seconds that any chunk takes besides; empty where none takes any.
     pub standing: &'a [f64],
-    /// For each device, how many times as fast it is while the others are idle; empty where that isn't known.
-    pub gains: &'a [f64],
+    /// For each device, its units per second while the others are idle, where that is more; empty where nothing is known of
+    /// it.
+    pub alone: &'a [f64],
     /// Over how many dispatches the rest of what moves is of use: what moving it costs is shared among them.
     pub horizon: f64,
     /// What a split must save against the best device alone to be worth it, as a part of that.
@@ -144,8 +145,8 @@ impl Scales<'_> {
                 continue;
             }
             let estimate = self.estimates[device];
-            let gain = self.demand.gains.get(device).copied().unwrap_or(1.0);
-            let computing = self.weight(whole) / (estimate.units_per_second * gain);
+            let alone = self.demand.alone.get(device).copied().unwrap_or(0.0);
+            let computing = self.weight(whole) / estimate.units_per_second.max(alone);
             let steady_seconds = estimate.overhead_seconds + computing;
             let seconds =
                 steady_seconds + self.copy_seconds(device, whole) + self.standing_seconds(device);
@@ -376,7 +377,7 @@ mod tests {
             whole_missing: &[],
             recurring: &[],
             standing: &[],
-            gains: &[],
+            alone: &[],
             horizon: 1.0,
             worth: 0.04,
             dead_band: 0.02,
@@ -447,10 +448,10 @@ mod tests {
     fn a_split_in_which_devices_slow_each_other_down_must_beat_one_that_is_left_alone() {
         // Together they would save a fifth of what the first takes beside the other, and it takes a third less alone.
         let estimates = [estimate(1e6, 0.0), estimate(2.5e5, 0.0)];
-        let decide = |gains: &[f64]| {
+        let decide = |alone: &[f64]| {
             let mut chunks = Vec::new();
             let demand = Demand {
-                gains,
+                alone,
                 ..demand(10_000, 10)
             };
             let prediction =
@@ -458,8 +459,8 @@ mod tests {
             (chunks, prediction)
         };
         assert_eq!(decide(&[]).0, [0..8_000, 8_000..10_000]);
-        assert_eq!(decide(&[1.1, 1.0]).0, [0..8_000, 8_000..10_000]);
-        let (chunks, prediction) = decide(&[1.5, 1.0]);
+        assert_eq!(decide(&[1.1e6, 0.0]).0, [0..8_000, 8_000..10_000]);
+        let (chunks, prediction) = decide(&[1.5e6, 0.0]);
         assert_eq!(chunks, [0..10_000, 10_000..10_000]);
         assert!((prediction.best_single_seconds - 10e-3 / 1.5).abs() < 1e-9);
     }
