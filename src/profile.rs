@@ -259,8 +259,8 @@ impl Profile {
             .add(items_per_second);
     }
 
-    /// Adds a rate that was measured while the other devices were idle, just after all had worked together: where processors
-    /// share a memory, a cache or a power budget it is higher, and none that the split could go by.
+    /// Adds a rate that was measured while the other devices were idle, just after all had worked together. Where processors
+    /// share a memory, a cache or a power budget it is higher than what a split can go by.
     pub fn add_rate_alone(&mut self, key: Key, device: &str, items_per_second: f64) {
         self.speed(key, device).alone.add(items_per_second);
     }

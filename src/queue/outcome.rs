@@ -167,12 +167,10 @@ impl State {
         for (member, (weight, seconds)) in self.members.iter().zip(sums) {
             if weight > 0.0 && seconds > 0.0 {
                 let rate = weight * per_unit as f64 / seconds;
-                let expected = self.profile.rate(key, &member.key);
-                if is_comparable && expected.is_some() {
+                if is_comparable {
                     self.profile.add_rate_alone(key, &member.key, rate);
-                    continue;
                 }
-                if let Some(expected) = expected {
+                if let Some(expected) = self.profile.rate(key, &member.key) {
                     deviation = deviation.max((rate / expected).ln().abs());
                 }
                 self.profile.add_rate(key, &member.key, rate);
