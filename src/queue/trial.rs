@@ -20,9 +20,9 @@ const NEARLY: usize = 3;
 /// One device alone must take less than this part of what the split takes to be kept: a verdict on few samples of a noisy
 /// machine is worth no more.
 const CLEARLY: f64 = 0.95;
-/// What it may cost at most to bring the data to one device, beside the dispatch itself: it has to be done three times and
-/// more, and for twenty times as many dispatches the verdict holds.
-const MOST_CHANGE: f64 = 1.0;
+/// Where it costs more than a dispatch to bring the data to one device, so many dispatches come before a trial for each that
+/// it costs: it has to be done three times and more, and back. A verdict holds for longer in proportion.
+const WORTH_CHANGE: f64 = 64.0;
 /// Samples of either way that make a verdict in any case.
 const SAMPLES: usize = 6;
 /// Samples of either way that make one if all of one way are better than all of the other.
@@ -44,6 +44,8 @@ pub(super) struct Trial {
     was_alone: Option<bool>,
     verdicts: u32,
     verdict: Option<Verdict>,
+    /// The dearest change so far, in dispatches.
+    change: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,21 +70,27 @@ impl Trial {
             }
             return is_alone;
         }
-        if change > MOST_CHANGE {
+        if change.is_infinite() {
             return false;
         }
+        self.change = self.change.max(change);
         let half = 1.0 + (predicted_speedup - 1.0) / 2.0;
         let is_kept = predicted_speedup >= TELLING_SPEEDUP && self.shows(half);
         if let Some(is_alone) = is_kept.then_some(false).or_else(|| self.judge()) {
             self.verdict = Some(Verdict {
                 is_alone,
-                left: (PERIOD << self.verdicts.min(3)) - 1,
+                left: (PERIOD as f64 * self.change.max(1.0)) as usize * (1 << self.verdicts.min(3))
+                    - 1,
             });
             return is_alone;
         }
         self.seen += 1;
         let is_large = predicted_speedup >= LARGE_SPEEDUP;
         let settle = if is_large { LATE } else { SETTLE };
+        let settle = match self.change {
+            ..=1.0 => settle,
+            dear => settle.max((dear * WORTH_CHANGE) as usize),
+        };
         self.seen > settle && ((self.seen - settle - 1) / 2).is_multiple_of(2)
     }
 
@@ -220,14 +228,33 @@ mod tests {
     }
 
     #[test]
-    fn a_split_is_not_doubted_where_the_doubt_would_cost_too_much() {
+    fn a_split_is_doubted_the_later_the_more_the_doubt_costs() {
+        let doubted = |change: f64| {
+            let mut trial = Trial::default();
+            let is_alone = |_: &usize| {
+                let is_alone = trial.prefers_alone(1.2, change);
+                trial.add(2, 1.0, None);
+                is_alone
+            };
+            (0..10_000).find(is_alone)
+        };
+        assert_eq!(doubted(0.0), Some(SETTLE));
+        assert_eq!(doubted(10.0), Some(10 * WORTH_CHANGE as usize));
+        assert_eq!(doubted(f64::INFINITY), None);
+    }
+
+    #[test]
+    fn a_verdict_that_was_dear_holds_for_long() {
         let mut trial = Trial::default();
-        let is_alone = |_| {
-            let is_alone = trial.prefers_alone(1.2, 2.0);
-            trial.add(2, 1.0, None);
+        let mut step = |_| {
+            let is_alone = trial.prefers_alone(1.2, 4.0);
+            let (devices, seconds) = if is_alone { (1, 0.5) } else { (2, 1.0) };
+            trial.add(devices, seconds, None);
             is_alone
         };
-        assert!(!(0..100).any(is_alone));
+        let alone: Vec<bool> = (0..2_000).map(&mut step).collect();
+        let begun = 4 * WORTH_CHANGE as usize + 4 * FEW;
+        assert!(alone[begun..][..4 * PERIOD - 8].iter().all(|alone| *alone));
     }
 
     #[test]
