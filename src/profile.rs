@@ -132,7 +132,7 @@ impl Samples {
             (sample - median).abs() > DEPARTED * sample.max(median)
                 && (sample > median) == (*two > median)
         };
-        (one - two).abs() < AGREED * one.max(*two) && is_far(*one) && is_far(*two)
+        is_agreed(*one, *two) && is_far(*one) && is_far(*two)
     }
 
     fn spread(&self) -> Option<f64> {
@@ -144,6 +144,14 @@ impl Samples {
 
     fn median(&self) -> Option<f64> {
         median_of(&self.recent)
+    }
+
+    /// The median of rates; of two that don't agree the higher, as what disturbs a device makes it slower.
+    fn rate(&self) -> Option<f64> {
+        match self.recent[..] {
+            [one, two] if !is_agreed(one, two) => Some(one.max(two)),
+            _ => self.median(),
+        }
     }
 
     /// Puts what isn't saved behind what another process may have saved meanwhile.
@@ -160,6 +168,10 @@ impl Samples {
             .collect();
         self.recent = all.split_off(all.len().saturating_sub(RECENT));
     }
+}
+
+fn is_agreed(one: f64, two: f64) -> bool {
+    (one - two).abs() < AGREED * one.max(two)
 }
 
 /// Of at most [`RECENT`] samples.
@@ -302,11 +314,13 @@ impl Profile {
     /// The median rate, in invocations per second, if the kernel was measured on the device at about this size.
     #[must_use]
     pub fn rate(&self, key: Key, device: &str) -> Option<f64> {
-        self.kernels
-            .get(&key)?
-            .get(device)?
-            .items_per_second
-            .median()
+        Some(self.sampled_rate(key, device)?.0)
+    }
+
+    /// The rate, and how many samples it goes by.
+    pub(crate) fn sampled_rate(&self, key: Key, device: &str) -> Option<(f64, usize)> {
+        let samples = &self.kernels.get(&key)?.get(device)?.items_per_second;
+        Some((samples.rate()?, samples.recent.len()))
     }
 
     /// The median rate while the other devices are idle, if it was seen beside [`Profile::rate`].
@@ -358,7 +372,7 @@ impl Profile {
     pub fn rates(&self, key: Key) -> impl Iterator<Item = (&str, f64)> {
         let devices = self.kernels.get(&key).into_iter().flatten();
         let mut rates: Vec<_> = devices
-            .filter_map(|(device, speed)| Some((device.as_str(), speed.items_per_second.median()?)))
+            .filter_map(|(device, speed)| Some((device.as_str(), speed.items_per_second.rate()?)))
             .collect();
         rates.sort_by_key(|(device, _)| *device);
         rates.into_iter()

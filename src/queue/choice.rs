@@ -15,9 +15,11 @@ use crate::range::Range;
 use crate::span::Span;
 use crate::split::{Demand, Density, Estimate, Guided, Handout, Prediction, partition, single};
 
-/// Dispatches in which devices are given the chance to show how fast they are: two for each, as the first of each tells
-/// nothing, and it may be the only one that has something to do. At the least, and at the most.
-const PATIENCE: [u32; 2] = [4, 16];
+/// Dispatches in which devices are given the chance to show how fast they are, at the least and at the most.
+const PATIENCE: [u32; 2] = [4, 24];
+/// How many of them each has where the range has too few grains for all at once: the first tells nothing, and of two that
+/// may be disturbed the better is believed.
+const TRIES: usize = 3;
 
 /// What a split must save against the best device alone to be worth it. Predictions are hardly better than this; whether
 /// processors at work together slow each other down is for a trial to find.
@@ -156,6 +158,11 @@ impl State {
                     });
                 }
             }
+            _ if extent <= grain => {
+                // Whoever is slower would leave it to the others, and never show whether it still is.
+                self.chunks = chunks;
+                return Ok(self.whole(dispatch, self.least_known(), None, placed));
+            }
             _ => {
                 self.chunks = chunks;
                 return Ok(self.guided(dispatch, vec![Span::new(0, extent)], grain));
@@ -225,16 +232,19 @@ impl State {
     /// Whether the devices' rates are known, or as far as they will be: one that has got nothing to do in several dispatches
     /// is too slow for them.
     fn is_known(&mut self, dispatch: &Dispatch) -> bool {
-        let is_known = |known: &Known| known.rate.is_some();
-        let mut able = self.estimates.iter().filter(|known| known.is_able);
+        let able = self.estimates.iter().filter(|known| known.is_able);
+        let count = able.clone().count();
+        let is_crowded = dispatch.extent().div_ceil(dispatch.grain()) < count as u64;
+        let least_samples = if is_crowded { TRIES - 1 } else { 1 };
+        let is_known = |known: &Known| known.samples >= least_samples;
         if able.clone().all(is_known) {
             return true;
         }
         let [least, most] = PATIENCE;
-        let patience = (2 * able.clone().count() as u32).clamp(least, most);
+        let patience = ((TRIES * count) as u32).clamp(least, most);
         let habit = self.habits.entry(place(dispatch)).or_default();
         habit.unknown += 1;
-        habit.unknown > patience && able.any(is_known)
+        habit.unknown > patience && able.clone().any(|known| known.rate.is_some())
     }
 
     /// The partition of a kernel whose rates are known on every device.
@@ -303,6 +313,12 @@ impl State {
         self.alone = alone;
         self.habits.insert(place(dispatch), habit);
         prediction
+    }
+
+    /// The device of whose speed the least is known.
+    fn least_known(&self) -> usize {
+        let able = (0..self.members.len()).filter(|i| self.estimates[*i].is_able);
+        able.min_by_key(|i| self.estimates[*i].samples).unwrap_or(0)
     }
 
     /// The device for a dispatch that isn't divided: the one with the largest share if shares are fixed; otherwise one

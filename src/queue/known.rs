@@ -52,7 +52,8 @@ impl State {
         let touched = touched.filter_map(|touch| self.buffers.get(&touch.buffer));
         let touched: SmallVec<[&Registered; 8]> = touched.collect();
         for (i, member) in self.members.iter().enumerate() {
-            let rate = self.profile.rate(key, &member.key);
+            let sampled = self.profile.sampled_rate(key, &member.key);
+            let rate = sampled.map(|(rate, _)| rate);
             let is_able = self
                 .reason_against(dispatch, &operation.dropped, i)
                 .is_none();
@@ -74,6 +75,7 @@ impl State {
             estimates.push(Known {
                 is_able,
                 rate,
+                samples: sampled.map_or(0, |(_, samples)| samples),
                 estimate,
             });
         }

@@ -130,10 +130,9 @@ impl State {
         self.operations.insert(id, operation);
         result?;
         if is_handed_out {
-            // Where there aren't enough grains for all, those whose speed isn't known show it.
-            let is_known = |device: &usize| self.estimates[*device].rate.is_some();
+            // Where there aren't enough grains for all, those of whose speed the least is known show it.
             let mut order: SmallVec<[usize; 8]> = (0..self.members.len()).collect();
-            order.sort_by_key(is_known);
+            order.sort_by_key(|device| self.estimates[*device].samples);
             for device in order {
                 self.feed(id, device)?;
             }

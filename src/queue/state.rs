@@ -47,6 +47,8 @@ pub(super) struct Known {
     pub(super) is_able: bool,
     /// Invocations per second, if it was measured.
     pub(super) rate: Option<f64>,
+    /// How many samples that goes by.
+    pub(super) samples: usize,
     pub(super) estimate: Estimate,
 }
 

@@ -94,7 +94,8 @@ impl Scales<'_> {
         estimate.overhead_seconds + self.weight(chunk) / estimate.units_per_second
     }
 
-    /// A dispatch's part of what it takes to send a device what it lacks for a chunk.
+    /// A dispatch's part of what it takes to send a device what it lacks for a chunk; what it lacks at every dispatch
+    /// takes a submission besides.
     fn copy_seconds(&mut self, device: usize, chunk: Span) -> f64 {
         let bytes = if chunk.is_empty() || self.demand.whole_missing.is_empty() {
             0
@@ -103,11 +104,20 @@ impl Scales<'_> {
         } else {
             (self.missing_bytes)(device, chunk)
         };
+        if bytes == 0 {
+            return 0.0;
+        }
+        let estimate = self.estimates[device];
         let bytes = bytes as f64;
         let each_unit = self.demand.recurring.get(device).copied().unwrap_or(0.0);
         let recurring = (each_unit * chunk.len() as f64).min(bytes);
+        let around = if recurring > 0.0 {
+            estimate.overhead_seconds
+        } else {
+            0.0
+        };
         let bytes = recurring + (bytes - recurring) / self.demand.horizon;
-        bytes / self.estimates[device].bytes_per_second
+        around + bytes / estimate.bytes_per_second
     }
 
     fn standing_seconds(&self, device: usize) -> f64 {
