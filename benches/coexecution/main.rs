@@ -13,8 +13,9 @@
 //! of the image where rows differ (`mandelbrot`, `ray`). The first device computes in the host's memory, as a CPU does; the
 //! others are reached by links of 2 GB/s, and each run or copy of theirs takes 20 microseconds more.
 //!
-//! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, with
-//! kernels compiled before, by a runtime that has never run them at this size or that finds their rates in a profile.
+//! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, which has
+//! been touched before, with kernels compiled before, by a runtime that has never run them at this size or that finds their
+//! rates in a profile.
 //! `repeated` is 200 iterations or what takes about 6 s alone, 20 at least (small: 40 and 1 s), from cold to the answer in
 //! the host's memory; milliseconds are for one. No kernel declares anything.
 //!
