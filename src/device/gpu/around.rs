@@ -10,6 +10,10 @@ const LEAST_BYTES: u64 = 64 * 1024;
 /// By how much a batch may take longer than the one before without being out of the ordinary.
 const GROWTH: f64 = 1.1;
 
+/// The part of what its runs are taken for by which a batch without copies must be late, beside as much again as usual, for
+/// that to be doubted.
+const DOUBTED: f64 = 0.25;
+
 /// What batches without copies have taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Around {
@@ -18,6 +22,13 @@ pub(super) struct Around {
 }
 
 impl Around {
+    /// Whether a batch took so long around its runs, which are taken for `busy` seconds, that they must have taken longer.
+    pub(super) fn is_late(&self, seconds: f64, busy: f64, copied: &[u64]) -> bool {
+        let has_copies = copied.iter().sum::<u64>() >= LEAST_BYTES;
+        let is_late = |usual: f64| seconds - usual > usual + DOUBTED * busy;
+        !has_copies && self.usual.is_some_and(is_late)
+    }
+
     /// Shares the seconds around a batch: what is left for its runs, and what a copied byte has taken.
     pub(super) fn share(&mut self, seconds: f64, copied: &[u64]) -> (f64, f64) {
         let bytes: u64 = copied.iter().sum();
@@ -48,5 +59,17 @@ mod tests {
         assert!((runs + byte * f64::from(1 << 21) - 2e-3).abs() < 1e-12);
         // A batch that took less than usual has nothing to share.
         assert_eq!(around.share(5e-5, &[1 << 20]), (5e-5, 0.0));
+    }
+
+    #[test]
+    fn a_batch_that_takes_much_longer_than_usual_tells_of_its_runs() {
+        let mut around = Around::default();
+        assert!(!around.is_late(1.0, 1e-3, &[]));
+        around.share(1e-4, &[]);
+        assert!(!around.is_late(1.9e-4, 1e-5, &[]));
+        assert!(around.is_late(2.1e-4, 1e-5, &[]));
+        assert!(!around.is_late(4e-4, 1e-3, &[]));
+        assert!(around.is_late(5e-4, 1e-3, &[8]));
+        assert!(!around.is_late(5e-4, 1e-3, &[LEAST_BYTES]));
     }
 }

@@ -17,7 +17,9 @@ use crate::buffer::Storage;
 use crate::device::{Bound, Run, Task, Timing, allocate};
 use crate::id::BufferId;
 use crate::kernel::rebase::{Base, Based};
+use crate::range::Chunk;
 use crate::span::Span;
+use smallvec::SmallVec;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,7 +61,7 @@ enum Step {
     /// With its place among the timed runs, or else what it is expected to take.
     Run {
         kernel: u128,
-        invocations: u64,
+        chunk: Chunk,
         timed: Result<u32, Option<f64>>,
     },
     Download(Arc<Storage>, Span, Buffer),
@@ -239,10 +241,9 @@ impl<'a> Batch<'a> {
             );
             groups.push((group.index, bind_group, offsets));
         }
-        let invocations = run.chunk.invocations();
         let timed = match &mut self.memory.clock {
             None => Err(None),
-            Some(clock) => match clock.estimate(facts.key, invocations) {
+            Some(clock) => match clock.estimate(facts.key, &run.chunk) {
                 Some(seconds) => Err(Some(seconds)),
                 None => {
                     self.timed += 1;
@@ -268,7 +269,7 @@ impl<'a> Batch<'a> {
         self.runs += 1;
         Ok(Step::Run {
             kernel: facts.key,
-            invocations,
+            chunk: run.chunk,
             timed,
         })
     }
@@ -348,6 +349,8 @@ impl<'a> Batch<'a> {
             None => Vec::new(),
         };
         let copied: Vec<u64> = self.steps.iter().map(Step::copied).collect();
+        let estimated: SmallVec<[u128; 4]> =
+            self.steps.iter().filter_map(Step::estimated).collect();
         let mut timings = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             timings.push(match step {
@@ -357,7 +360,7 @@ impl<'a> Batch<'a> {
                 },
                 Step::Run {
                     kernel,
-                    invocations,
+                    chunk,
                     timed,
                 } => {
                     let seconds = match timed {
@@ -366,7 +369,7 @@ impl<'a> Batch<'a> {
                         Err(None) => self.start.elapsed().as_secs_f64() / f64::from(self.runs),
                     };
                     if let (Some(clock), Ok(_)) = (&mut self.memory.clock, timed) {
-                        clock.timed(kernel, invocations, seconds);
+                        clock.timed(kernel, chunk, seconds);
                     }
                     Timing {
                         seconds,
@@ -392,6 +395,11 @@ impl<'a> Batch<'a> {
         }
         let busy: f64 = timings.iter().map(|timing| timing.seconds).sum();
         let around = (self.start.elapsed().as_secs_f64() - busy).max(0.0);
+        if let Some(clock) = &mut self.memory.clock
+            && self.memory.around.is_late(around, busy, &copied)
+        {
+            estimated.iter().for_each(|kernel| clock.doubt(*kernel));
+        }
         let (around, copying) = self.memory.around.share(around, &copied);
         let runs = f64::from(self.runs.max(1));
         for (timing, bytes) in timings.iter_mut().zip(copied) {
@@ -404,6 +412,18 @@ impl<'a> Batch<'a> {
 }
 
 impl Step {
+    /// The kernel of a run that wasn't timed.
+    fn estimated(&self) -> Option<u128> {
+        match self {
+            Step::Run {
+                kernel,
+                timed: Err(Some(_)),
+                ..
+            } => Some(*kernel),
+            _ => None,
+        }
+    }
+
     /// Bytes that are copied while the batch is waited for.
     fn copied(&self) -> u64 {
         match self {
