@@ -22,6 +22,8 @@ const TELLING: usize = 3;
 /// the others behind: those are of another time.
 const AGREED: f64 = 0.15;
 const DEPARTED: f64 = 0.25;
+/// The part of a copy's usual speed that one to memory which wasn't used before has at least: a slower one was disturbed.
+const LEAST_FIRST: f64 = 0.125;
 /// Changes whenever the file's content or meaning does; files of another version are ignored.
 const VERSION: u32 = 2;
 /// The file of a profile in its folder.
@@ -407,14 +409,16 @@ impl Profile {
     /// The median speed of copies to and from the device's memory, in bytes per second.
     #[must_use]
     pub fn bandwidth(&self, device: &str) -> Option<f64> {
-        self.devices.get(device)?.bytes_per_second.median()
+        self.devices.get(device)?.bytes_per_second.rate()
     }
 
     /// The same of copies to memory that the device hasn't used for the buffer before.
     #[must_use]
     pub fn first_bandwidth(&self, device: &str) -> Option<f64> {
-        let first = self.devices.get(device)?.first_bytes_per_second.median();
-        first.or_else(|| self.bandwidth(device))
+        let first = self.devices.get(device)?.first_bytes_per_second.rate();
+        let usual = self.bandwidth(device);
+        let least = usual.map_or(0.0, |usual| usual * LEAST_FIRST);
+        first.map(|first| first.max(least)).or(usual)
     }
 
     /// What is stored in the folder; empty, with a word in the log, if there is nothing that can be used.
@@ -613,6 +617,17 @@ mod tests {
             profile.add_rate(key(20), CPU, rate);
             assert_eq!(profile.spread(key(20), CPU), spread);
         }
+    }
+
+    #[test]
+    fn a_first_copy_that_was_disturbed_is_not_believed() {
+        let mut profile = Profile::default();
+        profile.add_first_bandwidth("gpu", 8e6);
+        assert_eq!(profile.first_bandwidth("gpu"), Some(8e6));
+        profile.add_bandwidth("gpu", 2e9);
+        assert_eq!(profile.first_bandwidth("gpu"), Some(0.25e9));
+        profile.add_first_bandwidth("gpu", 1e9);
+        assert_eq!(profile.first_bandwidth("gpu"), Some(1e9));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct Habit {
     pub(super) probe: Probe,
     /// How long what is moved for it is of use.
     pub(super) horizon: Horizon,
-    /// What each device's chunk of the dispatch before took, if it had one.
+    /// What each device's chunk of the dispatch before took, if it had one, in the order of devices.
     pub(super) measured: Vec<Measured>,
     /// How many dispatches one device has done alone since the last that was split, if there was one.
     since_split: Option<u32>,

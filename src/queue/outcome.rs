@@ -10,7 +10,7 @@ use super::report::{Comparison, DeviceReport, Report};
 use super::state::State;
 use crate::error::Error;
 use crate::id::OperationId;
-use crate::split::Measured;
+use crate::split::{Measured, since};
 use smallvec::SmallVec;
 
 /// Chunks below so many overheads of their device say nothing of what it costs where.
@@ -131,15 +131,10 @@ impl State {
         if is_single {
             // A chunk for each device tells nothing, unless the boundaries have moved since the dispatch before.
             let density = self.profile.density(key);
-            let since = |one: &Measured| {
-                let mut before = habit.measured.iter();
-                let before = before.find(|before| before.device == one.device)?;
-                one.beside(*before, density, extent)
-            };
-            let telling: SmallVec<[Measured; 8]> =
-                measured.iter().filter_map(since).flatten().collect();
+            let telling = since(&habit.measured, &measured, density, extent);
             habit.measured.clear();
             habit.measured.extend_from_slice(&measured);
+            habit.measured.sort_unstable_by_key(|one| one.device);
             self.profile.learn_density(key, &telling, extent);
         } else {
             habit.measured.clear();

@@ -40,43 +40,82 @@ pub struct Measured {
     pub seconds: f64,
 }
 
-impl Measured {
-    /// What two chunks of one device say of the units that only one of them has: the units that both have, and those, with
-    /// the seconds that the two differ by. Nothing if they share too much or too little to tell, or if the device's speed
-    /// has changed.
-    #[must_use]
-    pub fn beside(self, other: Measured, density: &Density, extent: u64) -> Option<[Measured; 2]> {
-        let (less, more) = if self.units.len() < other.units.len() {
-            (self, other)
+/// What two chunks of one device say of the units that only one of them has.
+#[derive(Clone, Copy, Debug)]
+struct Difference {
+    /// The chunk with fewer units.
+    less: Measured,
+    /// The units that only the other has, and what the device took for them.
+    rest: Measured,
+    /// Whether that is more or less than what noise could be.
+    is_telling: bool,
+    /// Whether fewer units took longer.
+    is_disturbed: bool,
+}
+
+impl Difference {
+    /// Of two chunks that share one end and no more.
+    fn new(one: Measured, other: Measured, density: &Density, extent: u64) -> Option<Self> {
+        let (less, more) = if one.units.len() < other.units.len() {
+            (one, other)
         } else {
-            (other, self)
+            (other, one)
         };
-        let rest = if less.units.start == more.units.start {
+        let units = if less.units.start == more.units.start {
             Span::new(less.units.end, more.units.end)
         } else if less.units.end == more.units.end {
             Span::new(more.units.start, less.units.start)
         } else {
             return None;
         };
+        if units.is_empty() {
+            return None;
+        }
         let [least, most, apart] =
-            [less.units, more.units, rest].map(|units| density.weight(units, extent));
+            [less.units, more.units, units].map(|units| density.weight(units, extent));
         let speeds = (least / less.seconds) / (most / more.seconds);
         let expected = apart / most * more.seconds;
         let differ = more.seconds - less.seconds;
-        let is_telling = (differ - expected).abs() > TELLING * more.seconds;
-        if !(speeds.ln().abs() < STEADY && is_telling) {
-            return None;
-        }
-        let seconds = differ.clamp(expected / MOST, expected * MOST);
-        Some([
+        let could_be_noise = |seconds: f64| seconds <= TELLING * more.seconds;
+        Some(Self {
             less,
-            Measured {
-                units: rest,
-                seconds,
+            rest: Measured {
+                units,
+                seconds: differ.clamp(expected / MOST, expected * MOST),
                 ..more
             },
-        ])
+            is_telling: speeds.ln().abs() < STEADY && !could_be_noise((differ - expected).abs()),
+            is_disturbed: !could_be_noise(-differ),
+        })
     }
+
+    /// Whether it says something, and no device that these units have come from or gone to was disturbed meanwhile: what slows
+    /// one down often slows others. `all` are in the order of these units.
+    fn counts(&self, all: &[Difference]) -> bool {
+        let first = all.partition_point(|one| one.rest.units < self.rest.units);
+        let same = all[first..].iter();
+        let mut same = same.take_while(|one| one.rest.units == self.rest.units);
+        self.is_telling && !same.any(|one| one.is_disturbed)
+    }
+}
+
+/// What single chunks of the devices say of the cost along the range, after chunks with other ends `before`: for each device
+/// that says something, the units of its two chunks, and those that only one of them has. `before` is in the order of devices.
+#[must_use]
+pub(crate) fn since(
+    before: &[Measured],
+    now: &[Measured],
+    density: &Density,
+    extent: u64,
+) -> Vec<Measured> {
+    let of = |one: &Measured| {
+        let other = before.binary_search_by_key(&one.device, |other| other.device);
+        Difference::new(*one, before[other.ok()?], density, extent)
+    };
+    let mut all: Vec<Difference> = now.iter().filter_map(of).collect();
+    all.sort_unstable_by_key(|one| one.rest.units);
+    let telling = all.iter().filter(|one| one.counts(&all));
+    telling.flat_map(|one| [one.less, one.rest]).collect()
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -374,6 +413,42 @@ mod tests {
         let mut density = Density::flat();
         assert!(!density.learn(&measured(&truth, &[1.0], &chunks), 6400));
         assert!(density.is_flat());
+    }
+
+    /// What is said by two partitions between two devices, the first of which has 200 units more in the second: its seconds
+    /// and the other's, each 3000 before.
+    fn since_moved(now: [f64; 2]) -> Vec<Measured> {
+        let chunk = |device: usize, units: std::ops::Range<u64>, seconds: f64| Measured {
+            device,
+            units: Span::new(units.start, units.end),
+            seconds,
+        };
+        let before = [chunk(0, 0..3000, 3000.0), chunk(1, 3000..6000, 3000.0)];
+        let now = [chunk(0, 0..3200, now[0]), chunk(1, 3200..6000, now[1])];
+        since(&before, &now, &Density::flat(), 6000)
+    }
+
+    #[test]
+    fn units_that_change_hands_say_what_they_cost() {
+        assert!(since_moved([3200.0, 2800.0]).is_empty());
+        let said = since_moved([3600.0, 2800.0]);
+        assert_eq!(
+            said.iter().map(|one| one.device).collect::<Vec<_>>(),
+            [0, 0]
+        );
+        assert_eq!(
+            (said[1].units, said[1].seconds),
+            (Span::new(3000, 3200), 600.0)
+        );
+        assert_eq!(since_moved([3600.0, 2200.0]).len(), 4);
+    }
+
+    #[test]
+    fn where_fewer_units_took_longer_neither_device_says_anything() {
+        assert!(since_moved([4500.0, 4000.0]).is_empty());
+        assert!(since_moved([2500.0, 1800.0]).is_empty());
+        let could_be_noise = since_moved([3600.0, 3100.0]);
+        assert!(!could_be_noise.is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod water_fill;
 
 pub(crate) use decide::single;
 pub use decide::{Decider, Demand, Estimate, Prediction};
+pub(crate) use density::since;
 pub use density::{Density, Measured};
 pub use guided::{Guided, Pace};
 pub use handout::Handout;
