@@ -64,6 +64,7 @@ pub mod kernel;
 mod lanes;
 pub mod plan;
 pub mod profile;
+mod prompt;
 pub mod queue;
 pub mod range;
 mod runtime;

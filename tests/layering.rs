@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may use those before it.
 const ROOMS: &[&str] = &[
-    "message", "stack", "id", "span", "range", "interval", "system", "trace", "kernel", "check",
-    "lanes", "buffer", "split", "profile", "device", "plan", "error", "queue", "simulate",
+    "message", "stack", "prompt", "id", "span", "range", "interval", "system", "trace", "kernel",
+    "check", "lanes", "buffer", "split", "profile", "device", "plan", "error", "queue", "simulate",
     "runtime", "guide",
 ];
 

@@ -12,11 +12,12 @@ use super::report::Report;
 use super::state::{Private, State};
 use crate::buffer::Storage;
 use crate::device::cpu::combine;
-use crate::device::{Bound, Device, DeviceError, Run, Task, Timing, said};
+use crate::device::{Bound, Device, DeviceError, Home, Run, Task, Timing, said};
 use crate::error::Result;
 use crate::id::{BufferId, CommandId, DeviceId, MemoryId};
 use crate::plan::Action;
 use crate::profile::Profile;
+use crate::prompt::Prompt;
 use crate::range::Chunk;
 use crate::span::Span;
 use crate::trace::Recorder;
@@ -352,6 +353,9 @@ impl Shared {
 
     /// The life of a device's thread.
     fn stream(&self, index: usize) {
+        // A device with a memory of its own has processors of its own.
+        let is_apart = self.devices[index].info().home == Home::Own;
+        let _prompt = is_apart.then(Prompt::begin);
         let mut inner = self.lock();
         while !inner.stopping {
             match self.take(&mut inner, index) {

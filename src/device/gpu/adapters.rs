@@ -5,6 +5,7 @@
 //! Invariant: two entries are never the same physical device seen through two programming interfaces.
 
 use crate::device::{DeviceKind, Limits};
+use crate::prompt::Prompt;
 use wgpu::{
     Adapter, AdapterInfo, Backend, Backends, DeviceType, DownlevelFlags, Features, Instance,
     InstanceDescriptor,
@@ -88,6 +89,8 @@ impl FoundGpu {
 /// Every GPU of the machine, software ones last. Empty where there is none, or no driver.
 #[must_use]
 pub fn find_gpus() -> Vec<FoundGpu> {
+    // Drivers start threads already here.
+    let _prompt = Prompt::begin();
     let mut adapters = adapters_of(Backends::PRIMARY);
     if adapters.is_empty() {
         // What OpenGL shows besides others are the same devices again.

@@ -17,6 +17,7 @@ pub use adapters::{FoundGpu, find_gpus};
 use super::{Device, DeviceError, DeviceInfo, Home, Task, Timing};
 use crate::kernel::rebase::Fold;
 use crate::kernel::{Facts, Kernel};
+use crate::prompt::Prompt;
 use batch::Batch;
 use memory::Memory;
 use pipeline::Pipeline;
@@ -53,6 +54,8 @@ impl GpuDevice {
     ///
     /// If the driver doesn't give it.
     pub fn open(found: &FoundGpu) -> Result<Self, DeviceError> {
+        // Drivers start threads that are woken at each submission.
+        let _prompt = Prompt::begin();
         let name = found.info.name.clone();
         let wanted = Features::TIMESTAMP_QUERY
             | Features::SHADER_F16
