@@ -3,6 +3,7 @@
 //! A scripted machine is made anew for each workload, so that its fastest device always takes the same time for the whole.
 //! Its first device computes in the host's memory, as a CPU does; the others have links of 2 GB/s.
 
+use super::cores;
 use super::model::{Costs, Spec};
 use super::workloads::Workload;
 use divvy::device::gpu::find_gpus;
@@ -220,7 +221,18 @@ impl Setup {
         if !names.is_empty() {
             builder = builder.devices(&names.join(","));
         }
-        builder.build().expect("the devices are there")
+        cores::together();
+        let runtime = builder.build().expect("the devices are there");
+        if self.shares_cores() {
+            cores::apart();
+        }
+        runtime
+    }
+
+    /// Whether the CPU has a thread, and a software GPU the other cores.
+    fn shares_cores(&self) -> bool {
+        let has_threads = |part: &Made| matches!(part, Made::Found { threads, .. } if *threads > 0);
+        self.parts.iter().any(has_threads)
     }
 
     /// The part of the time that scripted devices were busy which they took longer than by their script.

@@ -38,6 +38,7 @@
 
 #[path = "../workload/answers.rs"]
 mod answers;
+mod cores;
 mod lanes;
 mod machine;
 mod measure;

@@ -13,8 +13,9 @@ use super::session::Session;
 use super::sweep::{best_of, swept};
 use super::turns::{Repeating, at_once, timed, turn};
 use super::workloads::Workload;
-use divvy::Policy;
 use divvy::kernel::Pattern;
+use divvy::{Policy, profile};
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -155,11 +156,15 @@ impl Bench<'_> {
             learning.one_shot(None);
         }
         drop(learning);
+        // What fixed shares show is another matter: they would have each device seen at the edges of the range.
+        let beside = tempfile::tempdir().expect("a folder");
+        let [from, to] = [&folder, &beside].map(|folder| folder.path().join(profile::FILE));
+        fs::copy(from, to).expect("it was saved");
         // Each in a runtime of its own, as all one-shots: a device that kept its memory has less to do.
         let sweep = swept(self.candidates(Before::AllHome), |shares| {
             let policy = Policy::Fixed(shares.to_vec());
             // Where rates are known nobody feels its way.
-            self.all(Some(folder.path())).one_shot(Some(&policy)).0
+            self.all(Some(beside.path())).one_shot(Some(&policy)).0
         });
         let mut best = best_of(&sweep);
         let devices = self.setup.count();
@@ -178,7 +183,7 @@ impl Bench<'_> {
             }
             for (one, samples) in best.iter().zip(&mut fixed) {
                 let policy = Policy::Fixed(one.shares.clone());
-                let all = self.all(Some(folder.path()));
+                let all = self.all(Some(beside.path()));
                 samples.push(all.one_shot(Some(&policy)).0);
             }
         }
