@@ -90,7 +90,8 @@ impl<'a> Batch<'a> {
     /// the batch ends: no run comes between.
     pub(super) fn is_full(&self, task: &Task) -> bool {
         let Task::Run(run) = task else { return false };
-        if matches!(self.steps.last(), Some(Step::Download(..))) {
+        let is_download = |step: &Step| matches!(step, Step::Download(..));
+        if self.steps.iter().any(is_download) {
             return true;
         }
         let needed = self.uniforms.len() + uniform_bytes(run);
@@ -441,4 +442,53 @@ fn uniform_bytes(run: &Run) -> usize {
         Bound::Buffer(_) => 0,
     });
     values.sum::<usize>() + UNIFORM_ALIGNMENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::gpu::{GpuDevice, find_gpus};
+    use crate::kernel::Kernel;
+    use crate::range::Range;
+    use std::sync::PoisonError;
+
+    fn storage(id: u64) -> Arc<Storage> {
+        Arc::new(Storage::new(BufferId(id), 256))
+    }
+
+    fn run(buffer: &Arc<Storage>) -> Task {
+        let kernel = Kernel::from_wgsl(
+            "@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+            @compute @workgroup_size(64)
+            fn main(@builtin(global_invocation_id) id: vec3<u32>) { x[id.x] += 1u; }",
+        );
+        Task::Run(Run {
+            kernel: kernel.expect("it is valid"),
+            chunk: Chunk::whole(Range::from(64), [64, 1, 1]),
+            bound: Arc::new([Bound::Buffer(buffer.clone())]),
+            accesses: Arc::new([None]),
+        })
+    }
+
+    /// With no GPU there is nothing to record.
+    #[test]
+    fn what_others_wait_for_is_handed_over_before_the_next_run() {
+        for found in find_gpus() {
+            let device = GpuDevice::open(&found).expect("it opens");
+            let mut memory = device.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let (one, other) = (storage(1), storage(2));
+            let all = Span::new(0, 256);
+            let mut batch = Batch::new(&device.gpu, &mut memory);
+            for (task, is_last) in [
+                (Task::Upload(one.clone(), all), false),
+                (run(&one), false),
+                (Task::Download(one.clone(), all), true),
+                (Task::Upload(other, all), true),
+            ] {
+                batch.record(&task).expect("it is possible");
+                assert_eq!(batch.is_full(&run(&one)), is_last, "{task:?}");
+            }
+            assert_eq!(batch.finish().expect("it works").len(), 4);
+        }
+    }
 }
