@@ -1,8 +1,9 @@
 //! The whole path with no GPU: the CPU and virtual devices, any split, any loss.
 
-use divvy::device::VirtualDevice;
 use divvy::device::virtual_device::Script;
+use divvy::device::{Home, VirtualDevice};
 use divvy::kernel::Strided;
+use divvy::trace::Trace;
 use divvy::{
     Access, Buffer, Builder, Combine, DispatchBuilder, Error, Kernel, KernelError, Policy, Range,
     Report, Runtime,
@@ -1397,4 +1398,69 @@ fn every_device_is_tried_with_a_range_of_one_workgroup_and_the_fastest_is_left_w
     assert!((0..3).all(|i| devices.contains(&Some(i))), "{devices:?}");
     assert!(devices[12..].iter().all(|i| *i == Some(2)), "{devices:?}");
     assert_eq!(runtime.read(&x).expect("it is there"), [20]);
+}
+
+#[test]
+fn the_inside_of_a_chunk_in_the_hosts_memory_does_not_wait_for_halos() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("trace.json");
+    let (n, steps) = (64 * 256_usize, 6);
+    let script = |home| Script {
+        home,
+        overhead_seconds: 2e-4,
+        ..Script::default()
+    };
+    let runtime = Runtime::builder()
+        .without_profile_dir()
+        .device(VirtualDevice::new("host", script(Home::Host)))
+        .device(VirtualDevice::new("own", script(Home::Own)))
+        .split(Policy::Fixed(vec![1.0, 1.0]))
+        .trace(&file)
+        .build()
+        .expect("the devices are there");
+    let kernel = Kernel::from_wgsl(
+        "@group(0) @binding(0) var<storage, read> old: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> next: array<u32>;
+        @compute @workgroup_size(64)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+            let last = arrayLength(&old) - 1u;
+            if id.x > last { return; }
+            next[id.x] = old[max(id.x, 1u) - 1u] + old[id.x] * 3u + old[min(id.x + 1u, last)];
+        }",
+    );
+    let kernel = kernel.expect("it is valid");
+    let mut expected: Vec<u32> = (0..n as u32).collect();
+    let mut buffers = [
+        runtime.buffer_from(&expected).expect("there is room"),
+        runtime.buffer::<u32>(n).expect("there is room"),
+    ];
+    for step in 0..steps {
+        let [old, next] = &buffers;
+        let dispatch = runtime.dispatch(&kernel, n).bind("old", old);
+        let report = dispatch.bind("next", next).run().expect("it runs");
+        // Of the first nobody knows yet how long it takes.
+        let mut chunks = report.devices.iter().map(|device| device.chunks);
+        assert!(step == 0 || chunks.all(|chunks| chunks == 1), "{report}");
+        buffers.swap(0, 1);
+        let at = |i: usize| expected[i].wrapping_mul(3);
+        let beside = |i: usize| expected[i.max(1) - 1].wrapping_add(expected[(i + 1).min(n - 1)]);
+        expected = (0..n).map(|i| at(i).wrapping_add(beside(i))).collect();
+    }
+    assert_eq!(runtime.read(&buffers[0]).expect("it is there"), expected);
+    drop(runtime);
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    let trace = Trace::read(&text).expect("it is a trace");
+    let runs_of = |name: &str| {
+        trace
+            .activities
+            .iter()
+            .filter(|one| one.name == name)
+            .count()
+    };
+    // The first finds all of what it reads in the host's memory.
+    let (half, inside) = (n / 2, n / 2 - 64);
+    assert_eq!(runs_of(&format!("main 0..{half}")), 1);
+    assert_eq!(runs_of(&format!("main 0..{inside}")), steps - 1);
+    assert_eq!(runs_of(&format!("main {inside}..{half}")), steps - 1);
+    assert_eq!(runs_of(&format!("main {half}..{n}")), steps - 1);
 }

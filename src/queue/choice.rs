@@ -168,11 +168,7 @@ impl State {
                 return Ok(self.guided(dispatch, vec![Span::new(0, extent)], grain));
             }
         }
-        let place = |(i, units): (usize, &Span)| Placed {
-            device: DeviceId(i as u32),
-            units: *units,
-        };
-        placed.extend(chunks.iter().enumerate().map(place));
+        self.place(dispatch, &chunks, placed);
         self.chunks = chunks;
         Ok(Choice::static_chunks(prediction))
     }

@@ -51,13 +51,17 @@ impl State {
                         .add_overhead(&self.members[device].key, timing.overhead_seconds);
                 }
                 let tally = &mut operation.tallies[device];
-                tally.chunks += 1;
+                tally.chunks = if operation.is_cut {
+                    1
+                } else {
+                    tally.chunks + 1
+                };
                 tally.units += units.len();
                 tally.seconds += timing.seconds;
                 tally.longest_seconds = tally.longest_seconds.max(timing.seconds);
                 tally.in_flight -= 1;
                 if !timing.is_estimate {
-                    operation.measured.push(Measured {
+                    operation.add_measured(Measured {
                         device,
                         units,
                         seconds: timing.seconds,

@@ -20,7 +20,7 @@ const BYTES_PER_SECOND: f64 = 4e9;
 /// What a submission to a device with a memory of its own is taken to cost before one was measured.
 const OVERHEAD_SECONDS: f64 = 50e-6;
 /// What giving a chunk to the CPU costs.
-const CPU_OVERHEAD_SECONDS: f64 = 10e-6;
+pub(super) const CPU_OVERHEAD_SECONDS: f64 = 10e-6;
 
 impl State {
     /// Seconds around a chunk on a device.

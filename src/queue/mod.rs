@@ -7,6 +7,7 @@
 mod choice;
 mod clock;
 mod commit;
+mod edges;
 mod engine;
 mod executor;
 mod habit;

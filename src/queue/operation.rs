@@ -226,6 +226,9 @@ pub(crate) struct Operation {
     /// Chunks that have run and whose private copies haven't been combined.
     pub(crate) halves: Vec<Half>,
     pub(crate) tallies: Vec<Tally>,
+    /// Whether chunks were cut so that their insides begin before halos have come: what is measured and reported is of whole
+    /// chunks.
+    pub(crate) is_cut: bool,
     /// What the chunks took, in the order in which they ended.
     pub(crate) measured: Vec<Measured>,
     /// Why a device takes no part any more.
@@ -252,6 +255,7 @@ impl Operation {
             done: Vec::new(),
             halves: Vec::new(),
             tallies: vec![Tally::default(); devices],
+            is_cut: false,
             measured: Vec::new(),
             dropped: vec![None; devices],
             notes: Vec::new(),
@@ -260,6 +264,19 @@ impl Operation {
             access: None,
             error: None,
             findings: None,
+        }
+    }
+
+    /// Notes what a chunk took, or a piece of one.
+    pub(crate) fn add_measured(&mut self, one: Measured) {
+        let mut before = self.measured.iter_mut();
+        match before.find(|before| self.is_cut && before.device == one.device) {
+            Some(before) => {
+                let (start, end) = (before.units.start, before.units.end);
+                before.units = Span::new(start.min(one.units.start), end.max(one.units.end));
+                before.seconds += one.seconds;
+            }
+            None => self.measured.push(one),
         }
     }
 

@@ -103,6 +103,8 @@ impl State {
             Ok(Choice::Chunks { prediction, note }) => {
                 operation.prediction = prediction;
                 operation.notes.extend(note);
+                let is_one = |pair: &[Placed]| pair[0].device == pair[1].device;
+                operation.is_cut = placed.windows(2).any(is_one);
                 let whole = operation.done.is_empty() && operation.halves.is_empty();
                 let planned = self.plan_chunks(id, dispatch, &placed, whole);
                 for chunk in placed.iter().filter(|chunk| !chunk.units.is_empty()) {
