@@ -87,6 +87,7 @@ fn planning_a_steady_stencil_on_two_devices_allocates_nothing() {
             alone: &[],
             horizon: 10.0,
             worth: 0.04,
+            worth_seconds: 0.0,
             dead_band: 0.02,
         };
         decider.decide(&demand, estimates, &mut missing, &mut chunks);

@@ -84,13 +84,17 @@ impl<'a> Repeating<'a> {
     }
 }
 
-/// A few samples of so many iterations, as many as there are short; before, a sample that isn't kept, for what others left
-/// in the caches.
+/// A few samples of so many iterations, as many as there are short; before, some that aren't kept, for what others left in
+/// the caches, and for cores that slept meanwhile: woken again and again they soon sleep less deeply.
 pub fn turn(samples: &mut Vec<f64>, batch: usize, mut iterate: impl FnMut()) {
     const LONG: Duration = Duration::from_millis(50);
     const MOST: usize = 5;
+    const WARMING: Duration = Duration::from_millis(10);
     let mut sample = || timed(|| (0..batch).for_each(|_| iterate())) / batch as f64;
-    sample();
+    let start = Instant::now();
+    while start.elapsed() < WARMING {
+        sample();
+    }
     let start = Instant::now();
     for i in 0..MOST {
         if i > 0 && start.elapsed() > LONG {

@@ -127,6 +127,7 @@ fn planning() -> Vec<Row> {
                 alone: &[],
                 horizon: 1.0,
                 worth: 0.04,
+                worth_seconds: 0.0,
                 dead_band: 0.02,
             };
             decider.decide(

@@ -26,6 +26,8 @@ const TRIES: usize = 3;
 const WORTH: f64 = 0.04;
 /// The same for a dispatch that may be the only one, so that nothing will be found.
 const WORTH_ONCE: f64 = 0.08;
+/// What it must save besides. Waking a thread takes 5 to 50 us, by luck: by how deep its core sleeps, and who is on it.
+const WAKE_SECONDS: f64 = 10e-6;
 /// Where predictions are off by this, a split isn't doubted: it is about to become a better one.
 const UNSETTLED: f64 = 0.15;
 /// What moving boundaries must save: as much as predictions are off by, within these bounds.
@@ -269,6 +271,11 @@ impl State {
             habit.horizon.observe(chunks, missing_bytes);
         }
         habit.was_followed = true;
+        let (worth, worth_seconds) = match (habit.horizon.is_new(), habit.probe.is_due()) {
+            (true, _) => (WORTH_ONCE, WAKE_SECONDS),
+            (false, true) => (0.0, 0.0),
+            (false, false) => (WORTH, WAKE_SECONDS),
+        };
         let demand = Demand {
             extent: dispatch.extent(),
             grain: dispatch.grain(),
@@ -278,11 +285,8 @@ impl State {
             horizon: habit.horizon.dispatches(),
             standing: &standing,
             alone: &alone,
-            worth: match (habit.horizon.is_new(), habit.probe.is_due()) {
-                (true, _) => WORTH_ONCE,
-                (false, true) => 0.0,
-                (false, false) => WORTH,
-            },
+            worth,
+            worth_seconds,
             dead_band: habit.deviation.map_or(MOST_DEAD_BAND, |deviation| {
                 deviation.clamp(LEAST_DEAD_BAND, MOST_DEAD_BAND)
             }),

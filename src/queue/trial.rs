@@ -37,6 +37,8 @@ const PERIOD: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trial {
     seen: usize,
+    /// How many had been seen when the doubt began.
+    begun: Option<usize>,
     together: Vec<f64>,
     alone: Vec<f64>,
     /// What the first look at the device alone took at least, if its own clock says so: bringing the data isn't in it.
@@ -91,7 +93,12 @@ impl Trial {
             ..=1.0 => settle,
             dear => settle.max((dear * WORTH_CHANGE) as usize),
         };
-        self.seen > settle && ((self.seen - settle - 1) / 2).is_multiple_of(2)
+        if self.begun.is_none() && self.seen > settle {
+            // What is promised may change meanwhile: turns go on as they have begun.
+            self.begun = Some(self.seen);
+        }
+        let is_alone = |begun: usize| ((self.seen - begun) / 2).is_multiple_of(2);
+        self.begun.is_some_and(is_alone)
     }
 
     /// Whether the first look at a device alone shows that it takes so many times as long.
@@ -241,6 +248,25 @@ mod tests {
         assert_eq!(doubted(0.0), Some(SETTLE));
         assert_eq!(doubted(10.0), Some(10 * WORTH_CHANGE as usize));
         assert_eq!(doubted(f64::INFINITY), None);
+    }
+
+    #[test]
+    fn turns_go_on_as_they_have_begun_whatever_is_promised_meanwhile() {
+        let mut trial = Trial::default();
+        let mut was_alone = false;
+        let mut step = |_| {
+            // Where the data is decides how much is promised.
+            let promised = if was_alone { 1.08 } else { 1.33 };
+            was_alone = trial.prefers_alone(promised, 0.0);
+            let (devices, seconds) = if was_alone { (1, 0.5) } else { (2, 1.0) };
+            trial.add(devices, seconds, None);
+            was_alone
+        };
+        let alone: Vec<bool> = (0..LATE + TRIAL).map(&mut step).collect();
+        assert!(
+            alone[LATE + SHORT..].iter().all(|alone| *alone),
+            "{alone:?}"
+        );
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Demand<'a> {
     pub horizon: f64,
     /// What a split must save against the best device alone to be worth it, as a part of that.
     pub worth: f64,
+    /// The seconds that it must save besides: those that take part are woken, and the last of them is waited for.
+    pub worth_seconds: f64,
     /// What a new partition must save against the one before, as a part of that: below it, boundaries stay where they are.
     pub dead_band: f64,
 }
@@ -68,6 +70,33 @@ struct Cost {
     seconds: f64,
     /// If nothing moved.
     steady_seconds: f64,
+    /// If nothing moved but what moves at every dispatch.
+    lasting_seconds: f64,
+}
+
+impl Cost {
+    /// Adds a device: what it computes for, what it takes besides for any chunk, and what it is sent.
+    fn add(&mut self, steady: f64, standing: f64, sending: Sending) {
+        let lasting = steady + standing + sending.again;
+        self.seconds = self.seconds.max(lasting + sending.once);
+        self.steady_seconds = self.steady_seconds.max(steady);
+        self.lasting_seconds = self.lasting_seconds.max(lasting);
+    }
+}
+
+/// Seconds of a dispatch's part of what a device has to be sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sending {
+    /// At every dispatch.
+    again: f64,
+    /// Now, and not again.
+    once: f64,
+}
+
+impl Sending {
+    fn seconds(self) -> f64 {
+        self.again + self.once
+    }
 }
 
 /// What there is to weigh partitions by.
@@ -75,9 +104,29 @@ struct Scales<'a> {
     demand: &'a Demand<'a>,
     estimates: &'a [Estimate],
     missing_bytes: &'a mut dyn FnMut(usize, Span) -> u64,
+    /// The second least of the devices' overheads: of two that exchange something, one takes so long at least.
+    least_sending: f64,
 }
 
-impl Scales<'_> {
+impl<'a> Scales<'a> {
+    fn new(
+        demand: &'a Demand<'a>,
+        estimates: &'a [Estimate],
+        missing_bytes: &'a mut dyn FnMut(usize, Span) -> u64,
+    ) -> Self {
+        let (mut least, mut second) = (f64::INFINITY, f64::INFINITY);
+        for estimate in estimates.iter().filter(|one| one.units_per_second > 0.0) {
+            let seconds = estimate.overhead_seconds;
+            second = second.min(seconds.max(least));
+            least = least.min(seconds);
+        }
+        Self {
+            demand,
+            estimates,
+            missing_bytes,
+            least_sending: if second.is_finite() { second } else { 0.0 },
+        }
+    }
     fn is_able(&self, device: usize) -> bool {
         self.estimates[device].units_per_second > 0.0
     }
@@ -94,30 +143,34 @@ impl Scales<'_> {
         estimate.overhead_seconds + self.weight(chunk) / estimate.units_per_second
     }
 
-    /// A dispatch's part of what it takes to send a device what it lacks for a chunk; what it lacks at every dispatch
-    /// takes a submission besides.
-    fn copy_seconds(&mut self, device: usize, chunk: Span) -> f64 {
+    /// What it takes to send a device what it lacks for a chunk; what it lacks at every dispatch takes a submission besides.
+    fn sending(&mut self, device: usize, chunk: Span) -> Sending {
+        let is_whole = chunk.len() == self.demand.extent;
         let bytes = if chunk.is_empty() || self.demand.whole_missing.is_empty() {
             0
-        } else if chunk.len() == self.demand.extent {
+        } else if is_whole {
             self.demand.whole_missing[device]
         } else {
             (self.missing_bytes)(device, chunk)
         };
         if bytes == 0 {
-            return 0.0;
+            return Sending::default();
         }
         let estimate = self.estimates[device];
         let bytes = bytes as f64;
         let each_unit = self.demand.recurring.get(device).copied().unwrap_or(0.0);
         let recurring = (each_unit * chunk.len() as f64).min(bytes);
-        let around = if recurring > 0.0 {
-            estimate.overhead_seconds
+        // Of the whole there are no neighbours to be sent anything by.
+        let is_sent = recurring > if is_whole { bytes / 2.0 } else { 0.0 };
+        let around = if is_sent {
+            estimate.overhead_seconds.max(self.least_sending)
         } else {
             0.0
         };
-        let bytes = recurring + (bytes - recurring) / self.demand.horizon;
-        around + bytes / estimate.bytes_per_second
+        Sending {
+            again: around + recurring / estimate.bytes_per_second,
+            once: (bytes - recurring) / self.demand.horizon / estimate.bytes_per_second,
+        }
     }
 
     fn standing_seconds(&self, device: usize) -> f64 {
@@ -127,13 +180,12 @@ impl Scales<'_> {
     fn cost(&mut self, chunks: &[Span]) -> Cost {
         let mut cost = Cost::default();
         for (device, chunk) in chunks.iter().enumerate() {
-            let steady = self.steady_seconds(device, *chunk);
-            let mut seconds = steady + self.copy_seconds(device, *chunk);
-            if !chunk.is_empty() {
-                seconds += self.standing_seconds(device);
+            if chunk.is_empty() {
+                continue;
             }
-            cost.steady_seconds = cost.steady_seconds.max(steady);
-            cost.seconds = cost.seconds.max(seconds);
+            let steady = self.steady_seconds(device, *chunk);
+            let sending = self.sending(device, *chunk);
+            cost.add(steady, self.standing_seconds(device), sending);
         }
         cost
     }
@@ -157,14 +209,11 @@ impl Scales<'_> {
             let estimate = self.estimates[device];
             let alone = self.demand.alone.get(device).copied().unwrap_or(0.0);
             let computing = self.weight(whole) / estimate.units_per_second.max(alone);
-            let steady_seconds = estimate.overhead_seconds + computing;
-            let seconds =
-                steady_seconds + self.copy_seconds(device, whole) + self.standing_seconds(device);
-            if best.is_none_or(|(_, best)| seconds < best.seconds) {
-                let cost = Cost {
-                    seconds,
-                    steady_seconds,
-                };
+            let steady = estimate.overhead_seconds + computing;
+            let sending = self.sending(device, whole);
+            let mut cost = Cost::default();
+            cost.add(steady, self.standing_seconds(device), sending);
+            if best.is_none_or(|(_, best)| cost.seconds < best.seconds) {
                 best = Some((device, cost));
             }
         }
@@ -217,11 +266,7 @@ impl Decider {
         let mut known = std::mem::take(&mut self.estimates);
         known.clear();
         known.extend(estimates);
-        let mut scales = Scales {
-            demand,
-            estimates: &known,
-            missing_bytes,
-        };
+        let mut scales = Scales::new(demand, &known, missing_bytes);
         let prediction = self.choose(&mut scales, chunks);
         self.estimates = known;
         prediction
@@ -230,7 +275,12 @@ impl Decider {
     fn choose(&mut self, scales: &mut Scales<'_>, chunks: &mut Vec<Span>) -> Prediction {
         let (best_single, alone) = scales.alone();
         let mut proposed = self.propose(scales);
-        if proposed.seconds > alone.seconds * (1.0 - scales.demand.worth) {
+        let Demand {
+            worth,
+            worth_seconds,
+            ..
+        } = *scales.demand;
+        if proposed.seconds > alone.seconds * (1.0 - worth) - worth_seconds {
             single(best_single, scales.demand.extent, &mut self.proposal);
             proposed = alone;
         }
@@ -240,9 +290,8 @@ impl Decider {
             chosen = stay;
             // A split that has stopped being worth it isn't kept for being there.
             let parts = chunks.iter().filter(|chunk| !chunk.is_empty()).count();
-            let worth = scales.demand.worth;
-            let is_worth =
-                parts == 1 || stay.steady_seconds < alone.steady_seconds * (1.0 - worth / 2.0);
+            let least = alone.lasting_seconds * (1.0 - worth / 2.0) - worth_seconds / 2.0;
+            let is_worth = parts == 1 || stay.lasting_seconds < least;
             is_worth && proposed.seconds > stay.seconds * (1.0 - scales.demand.dead_band)
         };
         if !stays {
@@ -274,7 +323,7 @@ impl Decider {
                 chunk if chunk.is_empty() => whole,
                 chunk => chunk,
             };
-            *extra = scales.copy_seconds(device, chunk) / scales.weight(chunk);
+            *extra = scales.sending(device, chunk).seconds() / scales.weight(chunk);
         }
         let mindful = self.fill(scales);
         if mindful.seconds <= steady.seconds {
@@ -370,6 +419,27 @@ mod tests {
         assert_eq!(chunks, [Span::new(0, 1000), Span::new(1000, 1000)]);
     }
 
+    #[test]
+    fn what_a_split_sends_at_every_dispatch_counts_for_whether_it_is_kept() {
+        // 109 us with a submission for the halos, 73 without; alone 110, and no halos.
+        let estimates = [estimate(1e6, 10e-6), estimate(1e6, 36e-6)];
+        let decide = |recurring: &[f64]| {
+            let mut chunks = vec![Span::new(0, 63), Span::new(63, 100)];
+            let demand = Demand {
+                whole_missing: &[1000, 1000],
+                recurring,
+                horizon: 1e6,
+                ..demand(100, 1)
+            };
+            let missing = |_: usize, chunk: Span| if chunk.len() == 100 { 1000 } else { 8 };
+            let mut missing = missing;
+            Decider::default().decide(&demand, estimates, &mut missing, &mut chunks);
+            chunks
+        };
+        assert_eq!(decide(&[0.0, 0.0]), [0..63, 63..100]);
+        assert_eq!(decide(&[0.1, 0.1]), [0..100, 100..100]);
+    }
+
     fn estimate(units_per_second: f64, overhead_seconds: f64) -> Estimate {
         Estimate {
             units_per_second,
@@ -390,6 +460,7 @@ mod tests {
             alone: &[],
             horizon: 1.0,
             worth: 0.04,
+            worth_seconds: 0.0,
             dead_band: 0.02,
         }
     }

@@ -17,9 +17,10 @@ const LEAST_TURNS: usize = 5;
 const LONG: Duration = Duration::from_millis(1000);
 /// A device alone that takes so many times what the best one does has no more turns.
 const SLOW: f64 = 2.0;
-/// What the fastest scripted device takes: so many times what the cores do, which compute for all, but no less than this.
+/// What the fastest scripted device takes: so many times what the cores do, which compute for all, but no less than this,
+/// beside which it doesn't count how late the system lets a device go on that has slept.
 const OVER_CORES: f64 = 4.0;
-const LEAST_SCRIPTED: f64 = 50e-6;
+const LEAST_SCRIPTED: f64 = 1e-3;
 
 /// Times a workload on a machine.
 pub fn measure(machine: &Machine, workload: &Workload) -> Sized {
