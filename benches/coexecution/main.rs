@@ -5,13 +5,13 @@
 //! all of them in `machine/workload/mode`, as in `-- 1:4/ heat`; `--json FILE` writes all figures and `--plot FILE` an SVG.
 //! `DIVVY_BENCH_SMALL=1` runs small sizes, to see that all rows run and all answers are right.
 //!
-//! **Machines.** `cpu+lavapipe` is the CPU with one thread and a software GPU with one (the bench starts itself again with
-//! `LP_NUM_THREADS=1`); a hardware GPU makes a machine with the whole CPU. The others, such as `1:4:16`, are scripted
-//! devices of these speeds: each works out its chunk on the cores and sleeps for what is left of the scripted time, so that
-//! two cores can be any machine as long as they do the work of all in less. Where they took over 2 % longer, the row says
-//! `late`. The fastest takes 20 ms (small: 4 ms) for an iteration; the cost of an invocation follows the work of each row
-//! of the image where rows differ (`mandelbrot`, `ray`). The first device computes in the host's memory, as a CPU does; the
-//! others are reached by links of 2 GB/s, and each run or copy of theirs takes 20 microseconds more.
+//! **Machines.** `cpu+lavapipe` is the CPU with one thread and a software GPU with one, each kept on a core of its own (the
+//! bench starts itself again with `LP_NUM_THREADS=1`); a hardware GPU makes a machine with the whole CPU. The others, such as
+//! `1:4:16`, are scripted devices of these speeds: each works out its chunk on the cores and sleeps for what is left of the
+//! scripted time, so that two cores can be any machine as long as they do the work of all in less. Where they took over 2 %
+//! longer, the row says `late`. The fastest takes 20 ms (small: 4 ms) for an iteration; the cost of an invocation follows the
+//! work of each row of the image where rows differ (`mandelbrot`, `ray`). The first device computes in the host's memory, as
+//! a CPU does; the others are reached by links of 2 GB/s, and each run or copy of theirs takes 20 microseconds more.
 //!
 //! **Modes.** `cold` and `warm` are one iteration from data in the host's memory to an answer in the host's memory, which has
 //! been touched before, with kernels compiled before, by a runtime that has never run them at this size or that finds their
@@ -20,7 +20,8 @@
 //! the host's memory; milliseconds are for one. No kernel declares anything.
 //!
 //! **Sizes.** `--sizes` compares all devices with each of them alone at 2^8 to 2^24 invocations, once all has settled; on
-//! scripted machines, of which there are two, up to 2^18, and the fastest takes four times what the cores take for the whole.
+//! scripted machines, of which there are two, up to 2^18, and the fastest takes four times what the cores take for the whole,
+//! a millisecond at least.
 //!
 //! **Recovery.** `--recovery` counts the dispatches until a split is as good as the best fixed shares again, after a profile
 //! that is wrong and after a device has changed its speed.

@@ -11,11 +11,13 @@ mod workload;
 
 use criterion::Criterion;
 use divvy::device::gpu::find_gpus;
+use divvy::device::virtual_device::Script;
+use divvy::device::{Home, VirtualDevice};
 use divvy::id::{BufferId, DeviceId, OperationId};
 use divvy::plan::{Placed, Plan, Planner, Touch};
 use divvy::split::{Decider, Demand, Density, Estimate, partition};
 use divvy::system::System;
-use divvy::{Access, Kernel, Runtime, Span};
+use divvy::{Access, Buffer, Event, Kernel, Policy, Runtime, Span};
 use record::{Asked, Record, is_wanted};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -142,6 +144,88 @@ fn planning() -> Vec<Row> {
     rows
 }
 
+/// Chains and crowds of dispatches that compute next to nothing, submitted one after another and waited for at the end, on
+/// two devices that take no time: what is left is the runtime's own. Seconds are for one of them.
+fn many() -> Vec<Row> {
+    const STENCIL: &str = "
+        @group(0) @binding(0) var<storage, read> old: array<f32>;
+        @group(0) @binding(1) var<storage, read_write> next: array<f32>;
+        @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+            let last = arrayLength(&old) - 1u;
+            if id.x > last { return; }
+            next[id.x] = old[max(id.x, 1u) - 1u] + old[min(id.x + 1u, last)];
+        }";
+    const LEN: usize = 1024;
+    const STEPS: usize = 500;
+    const CROWD: usize = 5000;
+    const ROUNDS: usize = 21;
+    let device = |name: &str, home| {
+        let script = Script {
+            home,
+            overhead_seconds: 0.0,
+            ..Script::default()
+        };
+        VirtualDevice::new(name, script)
+    };
+    let runtime = Runtime::builder()
+        .without_profile_dir()
+        .device(device("host", Home::Host))
+        .device(device("own", Home::Own))
+        .build()
+        .expect("the devices are there");
+    let stencil = Kernel::from_wgsl(STENCIL).expect("it is valid");
+    let buffer = || runtime.buffer::<f32>(LEN).expect("there is room");
+    let step = |old: &Buffer<f32>, next: &Buffer<f32>| {
+        let dispatch = runtime.dispatch(&stencil, LEN);
+        dispatch.bind("old", old).bind("next", next)
+    };
+    let wait = |events: Vec<Event>| {
+        for event in events {
+            event.wait().expect("it runs");
+        }
+    };
+    let median = |mut work: Box<dyn FnMut() + '_>, count: usize| {
+        work();
+        let round = |_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() / count as f64
+        };
+        let mut seconds: Vec<f64> = (0..ROUNDS).map(round).collect();
+        seconds.sort_by(f64::total_cmp);
+        seconds[ROUNDS / 2]
+    };
+    let pair = [buffer(), buffer()];
+    let halves = Policy::Fixed(vec![1.0, 1.0]);
+    let chain = || {
+        let submit = |i: usize| {
+            let step = step(&pair[i % 2], &pair[(i + 1) % 2]);
+            step.split(halves.clone()).submit().expect("it is sound")
+        };
+        wait((0..STEPS).map(submit).collect());
+    };
+    let pairs: Vec<_> = (0..CROWD).map(|_| [buffer(), buffer()]).collect();
+    let crowd = || {
+        let submit = |[old, next]: &[Buffer<f32>; 2]| step(old, next).submit();
+        let submit = |pair| submit(pair).expect("it is sound");
+        wait(pairs.iter().map(submit).collect());
+    };
+    let row = |workload: &str, seconds: f64| Row {
+        workload: workload.to_owned(),
+        seconds: BTreeMap::from([(DIVVY.to_owned(), seconds)]),
+    };
+    vec![
+        row(
+            "step of a stencil of 500, split between 2 virtual devices",
+            median(Box::new(chain), STEPS),
+        ),
+        row(
+            "dispatch of 5,000 independent ones, 2 virtual devices",
+            median(Box::new(crowd), CROWD),
+        ),
+    ]
+}
+
 /// A candidate whose answer is of no interest.
 fn named<'a>(name: &str, mut work: impl FnMut() + Send + 'a) -> Candidate<'a> {
     let work = move |_| {
@@ -210,7 +294,7 @@ fn small() -> Vec<Row> {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut asked = Asked::new();
     let (json, words) = (asked.path("--json")?, asked.words()?);
-    let mut rows = [planning(), small()].concat();
+    let mut rows = [planning(), many(), small()].concat();
     rows.retain(|row| is_wanted(&words, &row.workload));
     let record = Record::new("overhead", rows);
     println!("{}", table::table(&record));

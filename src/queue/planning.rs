@@ -123,6 +123,7 @@ impl State {
                 prediction,
             }) => {
                 operation.prediction = prediction;
+                operation.is_cut = false;
                 operation.handout = Some(handout);
                 Ok(())
             }
