@@ -148,7 +148,7 @@ impl Samples {
         median_of(&self.recent)
     }
 
-    /// The median of rates; of two that don't agree the higher, as what disturbs a device makes it slower.
+    /// The median of speeds; of two that don't agree the higher, as what disturbs a device makes it slower.
     fn rate(&self) -> Option<f64> {
         match self.recent[..] {
             [one, two] if !is_agreed(one, two) => Some(one.max(two)),
@@ -406,7 +406,7 @@ impl Profile {
         self.devices.get(device)?.overhead_seconds.median()
     }
 
-    /// The median speed of copies to and from the device's memory, in bytes per second.
+    /// The median speed of copies to and from the device's memory, in bytes per second; of two that don't agree the higher.
     #[must_use]
     pub fn bandwidth(&self, device: &str) -> Option<f64> {
         self.devices.get(device)?.bytes_per_second.rate()

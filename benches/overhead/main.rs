@@ -51,13 +51,17 @@ fn seconds<T>(criterion: &mut Criterion, name: &str, mut work: impl FnMut() -> T
     last[SAMPLES / 2]
 }
 
+/// What the runtime takes where there is nothing to compare it with.
+fn own(workload: String, seconds: f64) -> Row {
+    Row {
+        workload,
+        seconds: BTreeMap::from([(DIVVY.to_owned(), seconds)]),
+    }
+}
+
 /// A stencil that goes back and forth between two buffers, planned for so many devices.
 fn planning() -> Vec<Row> {
     let mut criterion = Criterion::default();
-    let row = |workload: String, seconds: f64| Row {
-        workload,
-        seconds: BTreeMap::from([(DIVVY.to_owned(), seconds)]),
-    };
     let mut rows = Vec::new();
     for devices in [2_usize, 16, 1_000] {
         let homes: Vec<bool> = (0..devices).map(|device| device == 0).collect();
@@ -110,7 +114,7 @@ fn planning() -> Vec<Row> {
                 )
                 .expect("nothing is lost");
         });
-        rows.push(row(step_name, step));
+        rows.push(own(step_name, step));
         let estimate = |i: usize| Estimate {
             units_per_second: 1e6 * (1.0 + (i % 7) as f64),
             overhead_seconds: 1e-5,
@@ -139,7 +143,7 @@ fn planning() -> Vec<Row> {
                 &mut chunks,
             )
         });
-        rows.push(row(partition_name, partition));
+        rows.push(own(partition_name, partition));
     }
     rows
 }
@@ -184,17 +188,6 @@ fn many() -> Vec<Row> {
             event.wait().expect("it runs");
         }
     };
-    let median = |mut work: Box<dyn FnMut() + '_>, count: usize| {
-        work();
-        let round = |_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64() / count as f64
-        };
-        let mut seconds: Vec<f64> = (0..ROUNDS).map(round).collect();
-        seconds.sort_by(f64::total_cmp);
-        seconds[ROUNDS / 2]
-    };
     let pair = [buffer(), buffer()];
     let halves = Policy::Fixed(vec![1.0, 1.0]);
     let chain = || {
@@ -210,18 +203,27 @@ fn many() -> Vec<Row> {
         let submit = |pair| submit(pair).expect("it is sound");
         wait(pairs.iter().map(submit).collect());
     };
-    let row = |workload: &str, seconds: f64| Row {
-        workload: workload.to_owned(),
-        seconds: BTreeMap::from([(DIVVY.to_owned(), seconds)]),
+    let of_each = |workload: &str, count: usize, work: &dyn Fn()| {
+        work();
+        let round = |_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() / count as f64
+        };
+        let mut seconds: Vec<f64> = (0..ROUNDS).map(round).collect();
+        seconds.sort_by(f64::total_cmp);
+        own(workload.to_owned(), seconds[ROUNDS / 2])
     };
     vec![
-        row(
+        of_each(
             "step of a stencil of 500, split between 2 virtual devices",
-            median(Box::new(chain), STEPS),
+            STEPS,
+            &chain,
         ),
-        row(
+        of_each(
             "dispatch of 5,000 independent ones, 2 virtual devices",
-            median(Box::new(crowd), CROWD),
+            CROWD,
+            &crowd,
         ),
     ]
 }

@@ -52,14 +52,12 @@ impl State {
             return None;
         }
         // From the edge that most chunks share with another to both: the ends of the range may be neighbours, too.
-        let insides = WIDTHS.iter().flat_map(|width| {
-            let (start, end) = (
-                units.start + width * grain,
-                (units.end - 1) / grain * grain + grain - width * grain,
-            );
+        let mut insides = WIDTHS.iter().flat_map(|width| {
+            let start = units.start + width * grain;
+            let end = units.end.next_multiple_of(grain) - width * grain;
             let ends = [(units.start, end), (start, units.end), (start, end)];
             ends.map(|(start, end)| Span::new(start, end))
         });
-        insides.into_iter().find(|inside| has_all(*inside))
+        insides.find(|inside| has_all(*inside))
     }
 }

@@ -98,13 +98,13 @@ impl State {
         let mut placed = std::mem::take(&mut self.placed);
         placed.clear();
         let choice = self.choose(dispatch, &operation, &mut placed);
+        let is_one = |pair: &[Placed]| pair[0].device == pair[1].device;
+        operation.is_cut = placed.windows(2).any(is_one);
         let result = match choice {
             Err(error) => Err(error),
             Ok(Choice::Chunks { prediction, note }) => {
                 operation.prediction = prediction;
                 operation.notes.extend(note);
-                let is_one = |pair: &[Placed]| pair[0].device == pair[1].device;
-                operation.is_cut = placed.windows(2).any(is_one);
                 let whole = operation.done.is_empty() && operation.halves.is_empty();
                 let planned = self.plan_chunks(id, dispatch, &placed, whole);
                 for chunk in placed.iter().filter(|chunk| !chunk.units.is_empty()) {
@@ -123,7 +123,6 @@ impl State {
                 prediction,
             }) => {
                 operation.prediction = prediction;
-                operation.is_cut = false;
                 operation.handout = Some(handout);
                 Ok(())
             }

@@ -136,9 +136,6 @@ impl<'a> Scales<'a> {
     }
 
     fn steady_seconds(&self, device: usize, chunk: Span) -> f64 {
-        if chunk.is_empty() {
-            return 0.0;
-        }
         let estimate = self.estimates[device];
         estimate.overhead_seconds + self.weight(chunk) / estimate.units_per_second
     }
@@ -146,7 +143,7 @@ impl<'a> Scales<'a> {
     /// What it takes to send a device what it lacks for a chunk; what it lacks at every dispatch takes a submission besides.
     fn sending(&mut self, device: usize, chunk: Span) -> Sending {
         let is_whole = chunk.len() == self.demand.extent;
-        let bytes = if chunk.is_empty() || self.demand.whole_missing.is_empty() {
+        let bytes = if self.demand.whole_missing.is_empty() {
             0
         } else if is_whole {
             self.demand.whole_missing[device]
@@ -161,8 +158,8 @@ impl<'a> Scales<'a> {
         let each_unit = self.demand.recurring.get(device).copied().unwrap_or(0.0);
         let recurring = (each_unit * chunk.len() as f64).min(bytes);
         // Of the whole there are no neighbours to be sent anything by.
-        let is_sent = recurring > if is_whole { bytes / 2.0 } else { 0.0 };
-        let around = if is_sent {
+        let halos = if is_whole { bytes / 2.0 } else { 0.0 };
+        let around = if recurring > halos {
             estimate.overhead_seconds.max(self.least_sending)
         } else {
             0.0
@@ -431,8 +428,7 @@ mod tests {
                 horizon: 1e6,
                 ..demand(100, 1)
             };
-            let missing = |_: usize, chunk: Span| if chunk.len() == 100 { 1000 } else { 8 };
-            let mut missing = missing;
+            let mut missing = |_: usize, chunk: Span| if chunk.len() == 100 { 1000 } else { 8 };
             Decider::default().decide(&demand, estimates, &mut missing, &mut chunks);
             chunks
         };

@@ -350,8 +350,7 @@ impl<'a> Batch<'a> {
             None => Vec::new(),
         };
         let copied: Vec<u64> = self.steps.iter().map(Step::copied).collect();
-        let estimated: SmallVec<[u128; 4]> =
-            self.steps.iter().filter_map(Step::estimated).collect();
+        let mut estimated: SmallVec<[u128; 4]> = SmallVec::new();
         let mut timings = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             timings.push(match step {
@@ -366,7 +365,10 @@ impl<'a> Batch<'a> {
                 } => {
                     let seconds = match timed {
                         Ok(place) => clocked[place as usize],
-                        Err(Some(estimate)) => estimate,
+                        Err(Some(estimate)) => {
+                            estimated.push(kernel);
+                            estimate
+                        }
                         Err(None) => self.start.elapsed().as_secs_f64() / f64::from(self.runs),
                     };
                     if let (Some(clock), Ok(_)) = (&mut self.memory.clock, timed) {
@@ -413,18 +415,6 @@ impl<'a> Batch<'a> {
 }
 
 impl Step {
-    /// The kernel of a run that wasn't timed.
-    fn estimated(&self) -> Option<u128> {
-        match self {
-            Step::Run {
-                kernel,
-                timed: Err(Some(_)),
-                ..
-            } => Some(*kernel),
-            _ => None,
-        }
-    }
-
     /// Bytes that are copied while the batch is waited for.
     fn copied(&self) -> u64 {
         match self {
