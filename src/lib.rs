@@ -62,6 +62,7 @@ pub mod id;
 pub mod interval;
 pub mod kernel;
 mod lanes;
+mod patience;
 pub mod plan;
 pub mod profile;
 mod prompt;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up. A room may use those before it.
 const ROOMS: &[&str] = &[
-    "message", "stack", "prompt", "id", "span", "range", "interval", "system", "trace", "kernel",
-    "check", "lanes", "buffer", "split", "profile", "device", "plan", "error", "queue", "simulate",
-    "runtime", "guide",
+    "message", "stack", "prompt", "patience", "id", "span", "range", "interval", "system", "trace",
+    "kernel", "check", "lanes", "buffer", "split", "profile", "device", "plan", "error", "queue",
+    "simulate", "runtime", "guide",
 ];
 
 /// Outside crates, and the only folders that may name them.

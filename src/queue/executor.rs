@@ -15,6 +15,7 @@ use crate::device::cpu::combine;
 use crate::device::{Bound, Device, DeviceError, Home, Run, Task, Timing, said};
 use crate::error::Result;
 use crate::id::{BufferId, CommandId, DeviceId, MemoryId};
+use crate::patience::{Patience, lock};
 use crate::plan::Action;
 use crate::profile::Profile;
 use crate::prompt::Prompt;
@@ -24,6 +25,7 @@ use crate::trace::Recorder;
 use smallvec::SmallVec;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -42,8 +44,10 @@ pub(crate) struct Queue {
 struct Shared {
     devices: Vec<Arc<dyn Device>>,
     inner: Mutex<Inner>,
-    /// One for each device: it may have something to do.
-    wakes: Vec<Condvar>,
+    /// One for each device.
+    bells: Vec<Bell>,
+    /// What those are like who wait for the end of a dispatch that they took part in.
+    patience: Patience,
     /// Something has ended: a host access may be ready.
     changed: Condvar,
     abandoned: Arc<Mutex<Vec<BufferId>>>,
@@ -55,11 +59,27 @@ struct Inner {
     state: State,
     /// Devices that a thread is having work at the moment.
     busy: Vec<bool>,
-    /// Devices whose thread sleeps until there is something to do.
-    asleep: Vec<bool>,
+    /// What the threads of devices do that have nothing to do; none for those that have.
+    rests: Vec<Option<Rest>>,
     /// Threads that wait for something to change.
     waiting: usize,
     stopping: bool,
+}
+
+/// What a device's thread is called by when there is something for it to do.
+#[derive(Debug, Default)]
+struct Bell {
+    has_rung: AtomicBool,
+    /// For a thread that sleeps.
+    wake: Condvar,
+    patience: Patience,
+}
+
+/// How a device's thread waits for something to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rest {
+    Awake,
+    Asleep,
 }
 
 /// Something the device is told to do, and what it is part of.
@@ -70,6 +90,15 @@ struct Step {
     ends: Option<CommandId>,
     /// What the host combines when the task has ended.
     combines: Vec<(Private, Arc<Storage>)>,
+}
+
+impl Bell {
+    fn ring(&self, rest: Rest) {
+        self.has_rung.store(true, Ordering::Relaxed);
+        if rest == Rest::Asleep {
+            self.wake.notify_one();
+        }
+    }
 }
 
 impl Inner {
@@ -109,15 +138,16 @@ impl Queue {
         let inner = Mutex::new(Inner {
             state,
             busy: vec![false; infos.len()],
-            asleep: vec![false; infos.len()],
+            rests: vec![None; infos.len()],
             waiting: 0,
             stopping: false,
         });
-        let wakes = devices.iter().map(|_| Condvar::new()).collect();
+        let bells = devices.iter().map(|_| Bell::default()).collect();
         let shared = Arc::new(Shared {
             devices,
             inner,
-            wakes,
+            bells,
+            patience: Patience::default(),
             changed: Condvar::new(),
             abandoned: Arc::default(),
             trace,
@@ -194,6 +224,9 @@ impl Queue {
         }
         self.shared.notify(&mut inner);
         drop(inner);
+        // Those that took part have about as much to do as each other.
+        let (is_done, sleep) = (|| completion.is_set(), || completion.block());
+        self.shared.patience.wait(is_done, sleep);
         completion.wait()
     }
 
@@ -250,8 +283,10 @@ impl Drop for Queue {
         let mut inner = self.shared.lock();
         inner.stopping = true;
         inner.state.cancel();
+        for bell in &self.shared.bells {
+            bell.ring(Rest::Asleep);
+        }
         drop(inner);
-        self.shared.wakes.iter().for_each(Condvar::notify_all);
         self.shared.changed.notify_all();
         // The last handle may have been in a native body, and gone with it on a stream, which can't wait for itself.
         let own = thread::current().id();
@@ -269,11 +304,8 @@ impl Drop for Queue {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut abandoned = self
-            .abandoned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.inner);
+        let mut abandoned = lock(&self.abandoned);
         if !abandoned.is_empty() {
             inner.state.forget(&mut abandoned);
         }
@@ -281,15 +313,16 @@ impl Shared {
         inner
     }
 
-    /// Wakes whoever may have something to do, and says whether a device's thread was among them. Whoever drives a device
-    /// looks again before it leaves it.
+    /// Calls whoever may have something to do, and says whether a device's thread was woken. Whoever drives a device looks
+    /// again before it leaves it.
     fn notify(&self, inner: &mut Inner) -> bool {
         let mut wakes = false;
-        for (i, wake) in self.wakes.iter().enumerate() {
-            if inner.asleep[i] && !inner.busy[i] && inner.state.has_work(DeviceId(i as u32)) {
-                inner.asleep[i] = false;
-                wake.notify_one();
-                wakes = true;
+        for (i, bell) in self.bells.iter().enumerate() {
+            let Some(rest) = inner.rests[i] else { continue };
+            if !inner.busy[i] && inner.state.has_work(DeviceId(i as u32)) {
+                inner.rests[i] = None;
+                bell.ring(rest);
+                wakes |= rest == Rest::Asleep;
             }
         }
         if inner.waiting > 0 {
@@ -365,14 +398,33 @@ impl Shared {
                     inner = self.lock();
                 }
                 None => {
-                    inner.asleep[index] = true;
-                    inner = self.wakes[index]
-                        .wait(inner)
-                        .unwrap_or_else(PoisonError::into_inner);
-                    inner.asleep[index] = false;
+                    self.rest(index, inner);
+                    inner = self.lock();
                 }
             }
         }
+    }
+
+    /// Lets go of the state and waits for something that the device's thread may have to do.
+    fn rest(&self, index: usize, mut inner: MutexGuard<'_, Inner>) {
+        let bell = &self.bells[index];
+        bell.has_rung.store(false, Ordering::Relaxed);
+        inner.rests[index] = Some(Rest::Awake);
+        drop(inner);
+        bell.patience.wait(
+            || bell.has_rung.load(Ordering::Relaxed),
+            || {
+                let mut inner = self.lock();
+                // It is rung by those who hold the lock.
+                while !bell.has_rung.load(Ordering::Relaxed) && !inner.stopping {
+                    inner.rests[index] = Some(Rest::Asleep);
+                    inner = bell
+                        .wake
+                        .wait(inner)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
+            },
+        );
     }
 
     /// A name for the trace, if there is one.

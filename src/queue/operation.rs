@@ -181,6 +181,11 @@ impl Completion {
         self.0.get().cloned()
     }
 
+    /// Sleeps until the outcome is there.
+    pub(crate) fn block(&self) {
+        self.0.wait();
+    }
+
     pub(crate) fn wait(self: Arc<Self>) -> Result<Report> {
         self.0.wait();
         match Arc::try_unwrap(self) {
