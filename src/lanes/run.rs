@@ -124,7 +124,16 @@ unsafe impl Sync for Bank {}
 /// Sixty-four bytes where processors like them: words in a row are then in one line of a cache, not across two.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-struct Line(Words);
+pub(super) struct Line(Words);
+
+impl Line {
+    /// Words in a row, and zeros to the end of the last line.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn of(words: &[u32]) -> Vec<Self> {
+        let line = |words: &[u32]| Self(lanes(|i| words.get(i).copied().unwrap_or(0)));
+        words.chunks(CHUNK).map(line).collect()
+    }
+}
 
 /// The registers and memories that one thread runs blocks with.
 #[derive(Debug)]

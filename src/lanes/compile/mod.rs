@@ -31,6 +31,7 @@ pub(crate) use frame::Frame;
 use super::op::{Code, Held, Input, Memory, Op};
 use super::place::{Places, bytes};
 use super::processor::Level;
+use super::run::Line;
 use assembler::Assembler;
 use frame::{Layout, Pool};
 use making::Making;
@@ -44,8 +45,8 @@ use strides::Strides;
 #[derive(Debug)]
 pub(super) struct Compiled {
     code: Mmap,
-    constants: Vec<u32>,
-    numbers: Vec<u32>,
+    constants: Vec<Line>,
+    numbers: Vec<Line>,
     settled: Vec<u32>,
 }
 
@@ -116,9 +117,9 @@ impl Compiled {
         ));
         Some(Self {
             code: making.asm.assemble()?,
-            constants: making.pool.words,
+            constants: Line::of(&making.pool.words),
             settled: making.pool.settled,
-            numbers: (0..source.lanes as u32).collect(),
+            numbers: Line::of(&(0..source.lanes as u32).collect::<Vec<_>>()),
         })
     }
 
@@ -129,11 +130,11 @@ impl Compiled {
     }
 
     pub(super) fn constants(&self) -> *const u32 {
-        self.constants.as_ptr()
+        self.constants.as_ptr().cast()
     }
 
     pub(super) fn numbers(&self) -> *const u32 {
-        self.numbers.as_ptr()
+        self.numbers.as_ptr().cast()
     }
 
     /// Places of registers, the same for all blocks, of whose chunks it asks the largest first word.
