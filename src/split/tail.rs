@@ -40,6 +40,11 @@ pub struct Tail {
     grain: u64,
     paces: Vec<Pace>,
     left_units: u64,
+    /// Devices that were given a chunk and haven't asked again, and the rate of those together.
+    busy: usize,
+    busy_rate: f64,
+    /// What the units weigh that are left.
+    left_weight: f64,
     /// No zone lasts longer than so many seconds.
     longest_zone: f64,
 }
@@ -59,6 +64,7 @@ struct Pace {
     taker: Taker,
     /// Whether it was given a part at first: who is too slow for one is too slow to steal.
     has_part: bool,
+    is_busy: bool,
     weight: f64,
     seconds: f64,
 }
@@ -109,18 +115,23 @@ impl Tail {
         let pace = |(taker, part): (&Taker, &Span)| Pace {
             taker: *taker,
             has_part: !part.is_empty(),
+            is_busy: false,
             weight: 0.0,
             seconds: 0.0,
         };
+        let weight = |part: &Span| density.weight(*part, extent);
         Self {
             first,
             zones,
             beside,
-            density,
             extent,
             grain,
             paces: takers.iter().zip(partition).map(pace).collect(),
             left_units: partition.iter().map(|span| span.len()).sum(),
+            busy: 0,
+            busy_rate: 0.0,
+            left_weight: partition.iter().map(weight).sum(),
+            density,
             longest_zone: f64::INFINITY,
         }
     }
@@ -137,11 +148,20 @@ impl Tail {
         if self.left_units == 0 {
             return None;
         }
+        if std::mem::take(&mut self.paces[device].is_busy) {
+            self.busy -= 1;
+            self.busy_rate -= self.rate(device);
+        }
         let chunk = self
             .begin(device)
             .or_else(|| self.eat(device))
-            .or_else(|| self.steal(device))?;
+            .or_else(|| self.steal(device))
+            .or_else(|| self.rest(device))?;
+        self.paces[device].is_busy = true;
+        self.busy += 1;
+        self.busy_rate += self.rate(device);
         self.left_units -= chunk.len();
+        self.left_weight -= self.weight(chunk);
         Some(chunk)
     }
 
@@ -215,7 +235,9 @@ impl Tail {
         let taker = self.paces[device].taker;
         let weight = self.weight(zone.left);
         let is_last = zone.owner == Some(device) || here >= there;
-        let fair = weight * here / (here + there);
+        // The other eats of a zone beyond, too, and may leave more of this one than it could have eaten.
+        let fair_of_all = self.left_weight * here / (here + self.busy_rate);
+        let fair = (weight * here / (here + there)).min(fair_of_all);
         let least = here * taker.least_seconds;
         let units = if fair >= least {
             (fair * PACE).max(least)
@@ -232,8 +254,15 @@ impl Tail {
             self.last(zone.left, units)
         };
         // A whole grain may be more than was wanted, and last longer than all of it would last the other.
-        if !is_last && self.weight(chunk) / here > weight / there {
+        let seconds = self.weight(chunk) / here;
+        let others = self.seconds_of_the_busy();
+        if !is_last && seconds > others.min(weight / there) {
             self.zones[place].owner = Some(other);
+            return None;
+        }
+        if zone.owner == Some(device) && seconds > others {
+            // One of them is given it when it finds nothing of its own.
+            self.longest_zone = f64::INFINITY;
             return None;
         }
         let left = &mut self.zones[place].left;
@@ -243,6 +272,14 @@ impl Tail {
             left.end = chunk.start;
         }
         Some(chunk)
+    }
+
+    /// What all that is left would take those who will ask again.
+    fn seconds_of_the_busy(&self) -> f64 {
+        match self.busy {
+            0 => f64::INFINITY,
+            _ => self.left_weight / self.busy_rate,
+        }
     }
 
     /// The rate at which a zone is eaten.
@@ -293,13 +330,12 @@ impl Tail {
             Victim::First(other) => (self.first[other], self.rate(other)),
         };
         let fair = self.weight(span) * rate / (rate + others);
-        let units = (fair * PACE).min(taker.rate * taker.longest_seconds);
-        if units < taker.rate * taker.least_seconds {
-            return None;
-        }
+        let units = (fair * PACE)
+            .max((taker.rate * taker.least_seconds).min(fair))
+            .min(taker.rate * taker.longest_seconds);
         // The same of what begins in the middle, wherever that will be.
         let grain = (self.grain as f64 * self.weight(span) / span.len() as f64).max(units);
-        if grain / rate > seconds {
+        if grain / rate > seconds.min(self.seconds_of_the_busy()) {
             return None;
         }
         match victim {
@@ -356,6 +392,19 @@ impl Tail {
         Some(chunk)
     }
 
+    /// What others have left to those who ask later, where nobody will.
+    fn rest(&mut self, device: usize) -> Option<Span> {
+        if self.busy > 0 || self.first.iter().any(|first| !first.is_empty()) {
+            return None;
+        }
+        let zone = self.zones.iter().position(|zone| !zone.left.is_empty())?;
+        let left = self.zones[zone].left;
+        let most = self.rate(device) * self.paces[device].taker.longest_seconds;
+        let chunk = self.head(left, most.min(self.weight(left)));
+        self.zones[zone].left.start = chunk.end;
+        Some(chunk)
+    }
+
     /// Learns how fast a device ran a chunk of this dispatch.
     pub fn completed(&mut self, device: usize, chunk: Span, seconds: f64) {
         let weight = self.weight(chunk);
@@ -364,6 +413,9 @@ impl Tail {
         pace.seconds += seconds;
         if pace.seconds > 0.0 && pace.weight > 0.0 {
             let before = std::mem::replace(&mut pace.taker.rate, pace.weight / pace.seconds);
+            if pace.is_busy {
+                self.busy_rate += pace.taker.rate - before;
+            }
             if pace.taker.rate < before {
                 // What it has left lasts longer than was thought.
                 self.longest_zone = f64::INFINITY;
@@ -410,8 +462,12 @@ mod tests {
         actual: &[f64],
         overhead: f64,
     ) -> Vec<(f64, Vec<Span>, usize)> {
-        let n = partition.len();
-        let mut tail = tail(partition, grain, predicted, 10.0 * overhead);
+        let tail = tail(partition, grain, predicted, 10.0 * overhead);
+        hand_out(tail, actual, overhead)
+    }
+
+    fn hand_out(mut tail: Tail, actual: &[f64], overhead: f64) -> Vec<(f64, Vec<Span>, usize)> {
+        let n = actual.len();
         let mut state = vec![(0.0_f64, Vec::<Span>::new(), 0); n];
         let mut busy: Vec<usize> = (0..n).collect();
         while let Some(at) =
@@ -458,6 +514,26 @@ mod tests {
                 ended.iter().all(|(_, spans, _)| spans.len() == 1),
                 "{ended:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_slow_device_takes_no_more_of_wide_zones_than_it_can_do_in_time() {
+        // In grains 12, 49 and 195 of 256, of which one takes the slowest a twelfth of the whole.
+        let partition = [Span::new(0, 192), Span::new(192, 976), Span::new(976, 4096)];
+        let rates = [0.8, 3.2, 12.8].map(|rate| rate * 16e3);
+        let takers = rates.map(|rate| Taker {
+            rate,
+            least_seconds: 1e-4,
+            longest_seconds: f64::INFINITY,
+            fetch_seconds: 0.0,
+        });
+        for reach in [0.05, 0.1, 0.2, 0.3, 0.4] {
+            let tail = Tail::new(&partition, 4096, 16, Density::flat(), reach, &takers);
+            let ended = hand_out(tail, &rates, 2e-5);
+            let best = 4096.0 / rates.iter().sum::<f64>();
+            let last = ended.iter().map(|(end, ..)| *end).fold(0.0, f64::max);
+            assert!(last < best * 1.03, "{last} for {best}: {ended:?}");
         }
     }
 
