@@ -5,6 +5,7 @@
 //!
 //! Invariant: a dispatch that can't be divided gets one chunk.
 
+use super::habit::{Habit, UNSETTLED};
 use super::operation::{Dispatch, Operation, Resolved};
 use super::state::{Known, Member, State};
 use crate::error::Error;
@@ -13,7 +14,9 @@ use crate::plan::Placed;
 use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
-use crate::split::{Demand, Density, Estimate, Guided, Handout, Prediction, partition, single};
+use crate::split::{
+    Demand, Density, Estimate, Guided, Handout, Prediction, give_grain, partition, single,
+};
 
 /// Dispatches in which devices are given the chance to show how fast they are, at the least and at the most.
 const PATIENCE: [u32; 2] = [4, 24];
@@ -28,8 +31,9 @@ const WORTH: f64 = 0.04;
 const WORTH_ONCE: f64 = 0.08;
 /// What it must save besides. Waking a thread takes 5 to 50 us, by luck: by how deep its core sleeps, and who is on it.
 const WAKE_SECONDS: f64 = 10e-6;
-/// Where predictions are off by this, a split isn't doubted: it is about to become a better one.
-const UNSETTLED: f64 = 0.15;
+/// What a grain may be believed to take a device that is only given it to be measured, in times of the whole dispatch: in
+/// the first few dispatches of many, and what is believed of it is of another time.
+const MOST_TO_SEE: f64 = 1.5;
 /// What moving boundaries must save: as much as predictions are off by, within these bounds.
 const LEAST_DEAD_BAND: f64 = 0.005;
 const MOST_DEAD_BAND: f64 = 0.02;
@@ -141,7 +145,11 @@ impl State {
                 let expected = self.decide(dispatch, &mut chunks);
                 prediction = Some(expected);
                 let speedup = expected.best_single_seconds / expected.seconds;
-                let is_settled = self.deviation(dispatch) < UNSETTLED;
+                let is_settled = self.deviation(dispatch) < UNSETTLED
+                    && self
+                        .habits
+                        .get(&place(dispatch))
+                        .is_none_or(Habit::is_settled);
                 let change = if is_settled {
                     self.change_seconds(expected.best_single) / expected.seconds
                 } else {
@@ -294,7 +302,14 @@ impl State {
         let estimates = self.estimates.iter().map(|known| known.estimate);
         let mut missing_bytes = missing_bytes;
         let prediction = decider.decide(&demand, estimates, &mut missing_bytes, chunks);
-        if !habit.horizon.is_new() {
+        if habit.horizon.is_new() {
+            let is_seen = |device: &usize| self.seen.contains(&(key(dispatch), *device));
+            habit.unseen = (0..self.members.len()).filter(|i| !is_seen(i)).collect();
+        } else {
+            if habit.probe.is_due() {
+                let longest = MOST_TO_SEE * prediction.seconds;
+                self.see(dispatch, &habit.unseen, longest, chunks);
+            }
             habit.probe.decided(is_split(chunks));
             let has_all =
                 |device: &usize| whole_missing.get(*device).is_none_or(|bytes| *bytes == 0);
@@ -313,6 +328,23 @@ impl State {
         self.alone = alone;
         self.habits.insert(place(dispatch), habit);
         prediction
+    }
+
+    /// Gives devices a grain that would have nothing to do, if it isn't believed to take them longer than that.
+    fn see(&self, dispatch: &Dispatch, unseen: &[usize], longest: f64, chunks: &mut [Span]) {
+        let (grain, density) = (dispatch.grain(), self.profile.density(key(dispatch)));
+        for &device in unseen {
+            let Known { rate, estimate, .. } = self.estimates[device];
+            let mut given = chunks.to_vec();
+            let is_left_out = rate.is_some() && chunks[device].is_empty();
+            if !is_left_out || !give_grain(device, grain, &mut given) {
+                continue;
+            }
+            let weight = density.weight(given[device], dispatch.extent());
+            if estimate.overhead_seconds + weight / estimate.units_per_second <= longest {
+                chunks.copy_from_slice(&given);
+            }
+        }
     }
 
     /// The device of whose speed the least is known.

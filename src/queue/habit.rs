@@ -9,6 +9,7 @@ use super::probe::Probe;
 use super::trial::Trial;
 use crate::span::Span;
 use crate::split::{Horizon, Measured, Prediction};
+use smallvec::SmallVec;
 
 /// What a dispatch takes at most that isn't decided anew each time: the decision would be a part of it that counts.
 const SHORT_SECONDS: f64 = 100e-6;
@@ -16,8 +17,13 @@ const SHORT_SECONDS: f64 = 100e-6;
 const FOLLOWING: u32 = 31;
 /// One that was so far off is decided anew.
 const DEPARTED: f64 = 0.3;
+/// Where predictions are off by this, a split isn't doubted for so many dispatches: it is about to become a better one.
+pub(super) const UNSETTLED: f64 = 0.15;
+const SETTLING: u32 = 5;
 /// What of the last dispatches' deviation is still expected at the next.
-const KEPT: f64 = 0.7;
+const KEPT: f64 = 0.5;
+/// What is off by more is as if it were off by this: nobody does anything else then.
+const MOST_OFF: f64 = 0.2;
 
 /// Dispatches of one device alone after a split that are compared with it: later ones are of another time.
 const COMPARABLE: u32 = 2;
@@ -42,6 +48,8 @@ pub(super) struct Habit {
     pub(super) ended: Option<f64>,
     /// Whether a split keeps its promise.
     pub(super) trial: Trial,
+    /// Devices that hadn't been measured here when the dispatch came up first.
+    pub(super) unseen: SmallVec<[usize; 8]>,
     /// Whether it is made though it promises hardly anything.
     pub(super) probe: Probe,
     /// How long what is moved for it is of use.
@@ -57,6 +65,8 @@ pub(super) struct Habit {
     /// How far off predictions are, once there were some: the largest part by which a device's chunks took longer or shorter
     /// lately.
     pub(super) deviation: Option<f64>,
+    /// Dispatches in which a split isn't doubted.
+    settling: u32,
 }
 
 impl Habit {
@@ -91,13 +101,22 @@ impl Habit {
         is_alone && self.since_split.is_some_and(|since| since <= COMPARABLE)
     }
 
+    /// Whether it is some time since a prediction was far off.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settling == 0
+    }
+
     /// Learns how far off a prediction was: at once if it was further off than was expected, slowly if it was better.
     pub(super) fn deviated(&mut self, deviation: f64) {
         if deviation > DEPARTED {
             self.settled = None;
         }
+        self.settling = match deviation > UNSETTLED {
+            true => SETTLING,
+            false => self.settling.saturating_sub(1),
+        };
         let before = self.deviation.unwrap_or(0.0);
-        self.deviation = Some(deviation.max(before * KEPT));
+        self.deviation = Some(deviation.min(MOST_OFF).max(before * KEPT));
     }
 }
 
@@ -166,12 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn a_surprise_is_expected_again_and_slowly_forgotten() {
+    fn a_surprise_is_expected_again_and_soon_forgotten() {
         let mut habit = Habit::default();
         (0..20).for_each(|_| habit.deviated(0.01));
         assert_eq!(habit.deviation, Some(0.01));
-        habit.deviated(0.5);
+        habit.deviated(2.0 * MOST_OFF);
+        assert_eq!(habit.deviation, Some(MOST_OFF));
         habit.deviated(0.0);
-        assert_eq!(habit.deviation, Some(0.35));
+        assert_eq!(habit.deviation, Some(KEPT * MOST_OFF));
     }
 }

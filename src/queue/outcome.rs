@@ -159,7 +159,7 @@ impl State {
         let is_alone = took_part.count() == 1;
         let habit = self.habits.get_mut(&place(dispatch));
         let is_comparable = habit.is_some_and(|habit| habit.follows_split(is_alone));
-        for (member, (weight, seconds)) in self.members.iter().zip(sums) {
+        for (device, (member, (weight, seconds))) in self.members.iter().zip(sums).enumerate() {
             if weight > 0.0 && seconds > 0.0 {
                 let rate = weight * per_unit as f64 / seconds;
                 if is_comparable {
@@ -169,6 +169,7 @@ impl State {
                     deviation = deviation.max((rate / expected).ln().abs());
                 }
                 self.profile.add_rate(key, &member.key, rate);
+                self.seen.insert((key, device));
             }
         }
         deviation

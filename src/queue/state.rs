@@ -15,7 +15,7 @@ use crate::device::{DeviceError, DeviceInfo, Home, Timing};
 use crate::id::{BufferId, CommandId, DeviceId, IdMap, OperationId};
 use crate::kernel::{Combine, Word};
 use crate::plan::{Command, Placed, Plan, Planner};
-use crate::profile::Profile;
+use crate::profile::{Key, Profile};
 use crate::range::Range;
 use crate::span::Span;
 use crate::split::{Decider, Estimate};
@@ -99,6 +99,8 @@ pub(crate) struct State {
     pub(crate) longest_run_seconds: f64,
     /// Kernels and devices whose first sample has been thrown away.
     pub(super) warm: FxHashSet<(u128, usize)>,
+    /// Kernels of a size and devices that have been measured here: what is known of others is of another time.
+    pub(super) seen: FxHashSet<(Key, usize)>,
     pub(super) decider: Decider,
     pub(super) estimates: Vec<Known>,
     pub(super) whole_missing: Vec<u64>,
@@ -140,6 +142,7 @@ impl State {
             habits: FxHashMap::default(),
             longest_run_seconds: LONGEST_RUN_SECONDS,
             warm: FxHashSet::default(),
+            seen: FxHashSet::default(),
             decider: Decider::default(),
             estimates: Vec::new(),
             whole_missing: Vec::new(),

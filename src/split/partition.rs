@@ -45,6 +45,35 @@ pub fn partition(
     }
 }
 
+/// Gives a device without a chunk a grain of the next one's, or of the one's before if there is none after it. Returns
+/// whether there was one that keeps some of its own.
+pub(crate) fn give_grain(device: usize, grain: u64, chunks: &mut [Span]) -> bool {
+    let keeps_some = |chunk: &Span| chunk.len() > grain;
+    let (before, after) = (&chunks[..device], &chunks[device + 1..]);
+    if let Some(next) = after.iter().position(|chunk| !chunk.is_empty()) {
+        let next = device + 1 + next;
+        if !keeps_some(&chunks[next]) {
+            return false;
+        }
+        let start = chunks[next].start;
+        chunks[device] = Span::new(start, start + grain);
+        chunks[device + 1..next].fill(Span::new(start + grain, start + grain));
+        chunks[next].start = start + grain;
+        return true;
+    }
+    match before.iter().rposition(|chunk| !chunk.is_empty()) {
+        Some(last) if keeps_some(&chunks[last]) => {
+            let end = chunks[last].end;
+            let start = (end - 1) / grain * grain;
+            chunks[last].end = start;
+            chunks[last + 1..device].fill(Span::new(start, start));
+            chunks[device] = Span::new(start, end);
+            true
+        }
+        _ => false,
+    }
+}
+
 /// Cuts `0..extent` into one chunk for each candidate, in order, none of which takes longer than `seconds`; returns
 /// whether there is such a cut, and leaves `chunks` undefined if there is none.
 ///
@@ -98,6 +127,27 @@ mod tests {
             fixed_seconds: 1.0,
             seconds_per_item,
         }
+    }
+
+    #[test]
+    fn a_device_without_a_chunk_is_given_a_grain_of_its_neighbours() {
+        let spans = |ends: [u64; 4]| -> Vec<Span> {
+            let starts = [0, ends[0], ends[1], ends[2]];
+            starts
+                .iter()
+                .zip(ends)
+                .map(|(start, end)| Span::new(*start, end))
+                .collect()
+        };
+        let given = |ends: [u64; 4], device: usize| {
+            let mut chunks = spans(ends);
+            give_grain(device, 8, &mut chunks).then_some(chunks)
+        };
+        assert_eq!(given([0, 0, 16, 60], 0), Some(spans([8, 8, 16, 60])));
+        assert_eq!(given([16, 16, 16, 60], 1), Some(spans([16, 24, 24, 60])));
+        assert_eq!(given([16, 60, 60, 60], 3), Some(spans([16, 56, 56, 60])));
+        assert_eq!(given([0, 8, 8, 8], 0), None);
+        assert_eq!(given([0, 8, 8, 8], 2), None);
     }
 
     #[test]
