@@ -8,7 +8,7 @@
 use std::hint::spin_loop;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,21 +21,29 @@ const LOOKS: usize = 64;
 /// Times that a lock is tried before its thread sleeps for it.
 const TRIES: usize = 100;
 
-static HAS_CORES: LazyLock<bool> =
-    LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get) > 1);
-
 /// What the last waits for the same thing were like.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Patience {
     /// One bit for each of the last eight, the last one lowest: whether it was short.
     short: AtomicU8,
+    has_cores: bool,
+}
+
+impl Default for Patience {
+    /// With no waits so far. The cores are those of the calling thread; who waits may be kept on one of them.
+    fn default() -> Self {
+        Self {
+            short: AtomicU8::new(0),
+            has_cores: thread::available_parallelism().map_or(1, NonZero::get) > 1,
+        }
+    }
 }
 
 impl Patience {
     /// Waits until it has come: awake if it mostly came soon, then as `sleep` does, which returns once it has.
     pub(crate) fn wait(&self, has_come: impl Fn() -> bool, sleep: impl FnOnce()) {
         let start = Instant::now();
-        let is_patient = self.short.load(Relaxed).count_ones() >= MOSTLY && *HAS_CORES;
+        let is_patient = self.short.load(Relaxed).count_ones() >= MOSTLY && self.has_cores;
         if !(is_patient && watch(start, has_come)) {
             sleep();
         }
@@ -92,24 +100,27 @@ mod tests {
         slept.get()
     }
 
+    fn after(short: u8, has_cores: bool) -> Patience {
+        Patience {
+            short: AtomicU8::new(short),
+            has_cores,
+        }
+    }
+
     #[test]
     fn a_first_wait_is_slept_through() {
         assert!(sleeps(&Patience::default(), Some(0)));
     }
 
     #[test]
-    fn after_short_waits_a_thread_stays_awake() {
-        let patience = Patience {
-            short: AtomicU8::new(0b0111_1110),
-        };
-        assert_eq!(sleeps(&patience, Some(3)), !*HAS_CORES);
+    fn after_short_waits_a_thread_stays_awake_unless_others_need_its_core() {
+        assert!(!sleeps(&after(0b0111_1110, true), Some(3)));
+        assert!(sleeps(&after(0b0111_1110, false), Some(3)));
     }
 
     #[test]
     fn after_long_waits_it_sleeps_at_once() {
-        let patience = Patience {
-            short: AtomicU8::new(u8::MAX),
-        };
+        let patience = after(u8::MAX, true);
         // Whoever stays awake in vain has waited for longer than a short wait.
         for _ in 0..3 {
             patience.wait(|| false, || thread::sleep(SHORT));
