@@ -151,6 +151,32 @@ fn a_profile_that_is_wrong_is_mended_within_five_dispatches() {
 }
 
 #[test]
+fn of_three_devices_one_that_was_believed_faster_or_slower_is_known_within_seven_dispatches() {
+    let machine = Machine::new([
+        Processor::cpu("cpu", 1e9),
+        Processor::gpu("slow", 4e9),
+        Processor::gpu("fast", 16e9),
+    ]);
+    // Where much has to move it moves in steps: what that takes is shared among as many dispatches as there were.
+    for (device, wrong, power) in [0, 1, 2]
+        .into_iter()
+        .flat_map(|device| [4.0, 0.25].map(|wrong| (device, wrong)))
+        .flat_map(|(device, wrong)| [24, 27].map(|power| (device, wrong, power)))
+    {
+        let mut all = [1.0; 3];
+        all[device] = wrong;
+        let load = Load::new(1 << power);
+        let profile = profile_of(&machine, &load, &all);
+        let run = warm(&machine, &Program::repeated(load, 10), profile);
+        let after = run.converged_after(0, 0.05);
+        assert!(
+            after.is_some_and(|after| after <= 7),
+            "{wrong} of device {device}, 2^{power}: {after:?}"
+        );
+    }
+}
+
+#[test]
 fn a_device_that_was_left_out_as_too_slow_is_found_to_have_become_faster() {
     let (mut machine, load) = (two(40.0), Load::new(1 << 24));
     let profile = profile_of(&machine, &load, &[]);
