@@ -15,7 +15,7 @@ use crate::profile::Key;
 use crate::range::Range;
 use crate::span::Span;
 use crate::split::{
-    Demand, Density, Estimate, Guided, Handout, Prediction, give_grain, partition, single,
+    Demand, Density, Estimate, Guided, Handout, Prediction, give, partition, single, spare_grain,
 };
 
 /// Dispatches in which devices are given the chance to show how fast they are, at the least and at the most.
@@ -31,8 +31,8 @@ const WORTH: f64 = 0.04;
 const WORTH_ONCE: f64 = 0.08;
 /// What it must save besides. Waking a thread takes 5 to 50 us, by luck: by how deep its core sleeps, and who is on it.
 const WAKE_SECONDS: f64 = 10e-6;
-/// What a grain may be believed to take a device that is only given it to be measured, in times of the whole dispatch: in
-/// the first few dispatches of many, and what is believed of it is of another time.
+/// What a grain may be believed to take a device that is only given it to be measured, in times of the whole dispatch: what
+/// is believed of it is of another time, and it is given it when probes are due, in few dispatches of many.
 const MOST_TO_SEE: f64 = 1.5;
 /// What moving boundaries must save: as much as predictions are off by, within these bounds.
 const LEAST_DEAD_BAND: f64 = 0.005;
@@ -335,14 +335,15 @@ impl State {
         let (grain, density) = (dispatch.grain(), self.profile.density(key(dispatch)));
         for &device in unseen {
             let Known { rate, estimate, .. } = self.estimates[device];
-            let mut given = chunks.to_vec();
-            let is_left_out = rate.is_some() && chunks[device].is_empty();
-            if !is_left_out || !give_grain(device, grain, &mut given) {
+            if rate.is_none() || !chunks[device].is_empty() {
                 continue;
             }
-            let weight = density.weight(given[device], dispatch.extent());
+            let Some(spare) = spare_grain(device, grain, chunks) else {
+                continue;
+            };
+            let weight = density.weight(spare, dispatch.extent());
             if estimate.overhead_seconds + weight / estimate.units_per_second <= longest {
-                chunks.copy_from_slice(&given);
+                give(device, spare, chunks);
             }
         }
     }

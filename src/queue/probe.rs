@@ -4,7 +4,8 @@
 //! faster, nobody would find out. So now and then a split that is predicted to save hardly anything is made all the same,
 //! as long as it is predicted to cost nothing.
 //!
-//! Invariant: what it makes of a prediction that is right is never slower by that prediction.
+//! Invariant: of what was measured here, what it makes of a prediction that is right is never slower by that prediction. Of a
+//! device that wasn't it only says when; what `choice` then risks for it is more.
 
 /// Dispatches in a row that a device is given something in: the first on a device isn't counted, as it pays for what comes
 /// first, and two that agree are believed.

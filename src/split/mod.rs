@@ -22,7 +22,7 @@ pub use density::{Density, Measured};
 pub use guided::{Guided, Pace};
 pub use handout::Handout;
 pub use horizon::Horizon;
-pub(crate) use partition::give_grain;
+pub(crate) use partition::{give, spare_grain};
 pub use partition::{partition, partition_within};
 pub use policy::{Policy, UnknownPolicy};
 pub use slices::Slices;

@@ -45,33 +45,33 @@ pub fn partition(
     }
 }
 
-/// Gives a device without a chunk a grain of the next one's, or of the one's before if there is none after it. Returns
-/// whether there was one that keeps some of its own.
-pub(crate) fn give_grain(device: usize, grain: u64, chunks: &mut [Span]) -> bool {
-    let keeps_some = |chunk: &Span| chunk.len() > grain;
+/// The grain that a device without a chunk could be given: the first of the next chunk's, or the last of the one before if
+/// there is none after it. Nothing if that would leave none of it.
+pub(crate) fn spare_grain(device: usize, grain: u64, chunks: &[Span]) -> Option<Span> {
     let (before, after) = (&chunks[..device], &chunks[device + 1..]);
-    if let Some(next) = after.iter().position(|chunk| !chunk.is_empty()) {
-        let next = device + 1 + next;
-        if !keeps_some(&chunks[next]) {
-            return false;
+    let has_some = |chunk: &&Span| !chunk.is_empty();
+    let keeps_some = |chunk: &&Span| chunk.len() > grain;
+    match after.iter().find(has_some) {
+        Some(next) => {
+            let next = Some(next).filter(keeps_some)?;
+            Some(Span::new(next.start, next.start + grain))
         }
-        let start = chunks[next].start;
-        chunks[device] = Span::new(start, start + grain);
-        chunks[device + 1..next].fill(Span::new(start + grain, start + grain));
-        chunks[next].start = start + grain;
-        return true;
-    }
-    match before.iter().rposition(|chunk| !chunk.is_empty()) {
-        Some(last) if keeps_some(&chunks[last]) => {
-            let end = chunks[last].end;
-            let start = (end - 1) / grain * grain;
-            chunks[last].end = start;
-            chunks[last + 1..device].fill(Span::new(start, start));
-            chunks[device] = Span::new(start, end);
-            true
+        None => {
+            let last = before.iter().rfind(has_some).filter(keeps_some)?;
+            Some(Span::new((last.end - 1) / grain * grain, last.end))
         }
-        _ => false,
     }
+}
+
+/// Gives a device a part of what those beside it have; they keep the rest.
+pub(crate) fn give(device: usize, part: Span, chunks: &mut [Span]) {
+    for chunk in &mut chunks[..device] {
+        *chunk = Span::new(chunk.start.min(part.start), chunk.end.min(part.start));
+    }
+    for chunk in &mut chunks[device + 1..] {
+        *chunk = Span::new(chunk.start.max(part.end), chunk.end.max(part.end));
+    }
+    chunks[device] = part;
 }
 
 /// Cuts `0..extent` into one chunk for each candidate, in order, none of which takes longer than `seconds`; returns
@@ -141,7 +141,8 @@ mod tests {
         };
         let given = |ends: [u64; 4], device: usize| {
             let mut chunks = spans(ends);
-            give_grain(device, 8, &mut chunks).then_some(chunks)
+            give(device, spare_grain(device, 8, &chunks)?, &mut chunks);
+            Some(chunks)
         };
         assert_eq!(given([0, 0, 16, 60], 0), Some(spans([8, 8, 16, 60])));
         assert_eq!(given([16, 16, 16, 60], 1), Some(spans([16, 24, 24, 60])));
